@@ -1,0 +1,238 @@
+"""What can happen to a call, and what a call wants done.
+
+Everything that reaches a call is *news*, everything it asks for is an
+*effect*. Both are frozen values, so a call can be replayed from a list:
+
+    stream ─ Started Audio Digit MarkReached Stopped Lost Garbled ┐
+    ear    ─ Partial Final EarFailed                               ├─▶ Call.take ─▶ effects
+    tools  ─ Play Mark Clear HangUp                                ┘
+
+Effects go three ways: to the wire (`SendAudio`, `SendMark`, `SendClear`,
+`Close`), to the ear (`Listen`, `Finalize`) and to the record (`Note`).
+Audio is 8 kHz mu-law unless a field says otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from mcp_voice.core.audio import TELEPHONE, AudioFormat
+
+# ─── what the stream tells us ────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The carrier's socket speaks; `start` is still to come."""
+
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The stream has a name and a format; parameters are the TwiML `<Parameter>`s."""
+
+    stream_sid: str
+    call_sid: str
+    account_sid: str = ""
+    tracks: tuple[str, ...] = ("inbound",)
+    format: AudioFormat = TELEPHONE
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """What the caller's side sounds like; `timestamp_ms` counts from the stream's start."""
+
+    payload: bytes
+    timestamp_ms: int = 0
+    track: str = "inbound"
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """The caller pressed a key: one of `0-9 * # A-D`."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkReached:
+    """The carrier has played, or thrown away, everything before this mark."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The carrier says that the stream has ended."""
+
+    call_sid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The socket went away without a `stop`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """A message that could not be read; it is counted and skipped."""
+
+    code: str
+    why: str
+
+
+StreamEvent: TypeAlias = Connected | Started | Audio | Digit | MarkReached | Stopped | Lost | Garbled
+
+# ─── what the ear tells us ───────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """Words so far; they may still change."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """Words that will not change. `confidence` is 0..1; `rejected` means a
+    grammar was set and the recogniser does not believe its own answer.
+    """
+
+    text: str
+    confidence: float | None = None
+    rejected: bool = False
+    duration_ms: int | None = None
+    latency_ms: int | None = None
+    ends_turn: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EarFailed:
+    """The recogniser failed; `recovered` means another has taken its place."""
+
+    code: str
+    why: str
+    recovered: bool = False
+
+
+Heard: TypeAlias = Partial | Final | EarFailed
+
+# ─── what a tool asks of a live call ─────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Say this: queue mu-law audio behind what already plays. `text` is what it
+    says, when known; `tracked` puts marks in it so that we learn what was heard.
+    """
+
+    audio: bytes
+    text: str | None = None
+    interruptible: bool = True
+    tracked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Tell me when everything queued so far has been played."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Stop talking and drop what is queued."""
+
+    why: str = "requested"
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the stream: at once, or when everything queued has been played."""
+
+    why: str = "hangup"
+    after_playout: bool = False
+
+
+Request: TypeAlias = Play | Mark | Clear | HangUp
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The time a call had asked to be told."""
+
+
+News: TypeAlias = StreamEvent | Heard | Request | Tick
+
+# ─── what a call wants done ──────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class SendAudio:
+    """Whole 20 ms frames for the carrier to play."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendMark:
+    """A mark behind the audio sent so far."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendClear:
+    """Throw away what the carrier has not played yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the stream; the reason goes into the record."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Audio for the ear. `onset` marks the first of an utterance (with its pre-roll)."""
+
+    audio: bytes
+    onset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """The caller has fallen silent: make the words final now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for the record: one entry of the call's event log."""
+
+    kind: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDone:
+    """A turn for the record: what the caller said, or what was said to the caller."""
+
+    turn_id: str
+    user_utterance: str | None = None
+    agent_response: str | None = None
+    heard_by_caller: str | None = None
+    interrupted: bool = False
+    confidence: float | None = None
+    rejected: bool = False
+    timing_ms: Mapping[str, int] = field(default_factory=dict)
+    """`endpoint` `stt` `agent` `out`, and `latency`: caller silent → first audio of the answer."""
+
+
+WireCommand: TypeAlias = SendAudio | SendMark | SendClear
+Effect: TypeAlias = WireCommand | Close | Listen | Finalize | Note | TurnDone

@@ -1,0 +1,124 @@
+"""The words of a call, turn by turn, and how long each step took.
+
+A turn is what the caller said and what was said in answer. It is written
+whenever it grows: when the caller's words are final, and when an answer has
+been played or cut. Times go in as they happen and come out as `timing_ms`:
+
+    caller silent ─ endpoint ─ stt ─ agent ─ out ─ first audio of the answer
+                  └──────────────── latency ─────┘
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mcp_voice.core.events import Effect, Final, Note, TurnDone
+from mcp_voice.core.playout import Utterance
+
+
+@dataclass(slots=True)
+class _Open:
+    """The turn at hand. Times are seconds of the call's clock."""
+
+    number: int
+    words: list[str] = field(default_factory=list)
+    confidence: float | None = None
+    rejected: bool = False
+    said: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    answered: bool = False
+    timing: dict[str, int] = field(default_factory=dict)
+
+
+def _ms(seconds: float) -> int:
+    return max(0, round(seconds * 1000))
+
+
+class Exchange:
+    """Who said what, in turns."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self._numbers = numbers
+        self._turn = _Open(next(numbers))
+        self._silent_at: float | None = None
+        self._final_at: float | None = None
+        self._asked_at: float | None = None
+        self._finalized_at: float | None = None
+
+    def finalizing(self, now: float) -> None:
+        """The ear was asked for its final words."""
+        self._finalized_at = now
+
+    def caller_silent(self, now: float, ago_ms: int) -> None:
+        """The caller's turn has ended; their last voice was `ago_ms` ago."""
+        self._silent_at = now - ago_ms / 1000
+        self._finalized_at = self._finalized_at or now
+
+    def heard(self, words: Final, now: float) -> Sequence[Effect]:
+        """Take the ear's final words: a line for the log, and a turn if they end one."""
+        stt = words.latency_ms
+        if stt is None and self._finalized_at is not None:
+            stt = _ms(now - self._finalized_at)
+        note = Note(
+            "final",
+            {
+                "text": words.text,
+                "confidence": words.confidence,
+                "rejected": words.rejected,
+                "durationMs": words.duration_ms,
+                "sttMs": stt,
+            },
+        )
+        if not words.text:
+            return (note,)
+        if self._turn.answered:
+            self._turn = _Open(next(self._numbers))
+        turn = self._turn
+        turn.words.append(words.text)
+        turn.confidence, turn.rejected = words.confidence, words.rejected
+        if not words.ends_turn:
+            return (note,)
+        if self._silent_at is not None:
+            ended = self._finalized_at if self._finalized_at is not None else now
+            turn.timing = {"endpoint": _ms(ended - self._silent_at), "stt": stt or 0}
+        self._final_at, self._finalized_at, self._asked_at = now, None, None
+        return (note, self._done())
+
+    def asked(self, now: float) -> None:
+        """Something is to be said."""
+        if self._asked_at is None and not self._turn.answered:
+            self._asked_at = now
+            if self._final_at is not None:
+                self._turn.timing["agent"] = _ms(now - self._final_at)
+
+    def speaking(self, now: float) -> None:
+        """Audio of an answer goes out."""
+        if self._turn.answered:
+            return
+        self._turn.answered = True
+        if self._asked_at is not None:
+            self._turn.timing["out"] = _ms(now - self._asked_at)
+        if self._silent_at is not None and self._turn.words:
+            self._turn.timing["latency"] = _ms(now - self._silent_at)
+
+    def said(self, utterance: Utterance) -> Sequence[Effect]:
+        """Take an utterance that was played, or cut; only one whose words are known is written."""
+        if utterance.text is None:
+            return ()
+        self._turn.said.append(utterance.text)
+        self._turn.heard.append(utterance.heard_text or "")
+        self._turn.interrupted |= utterance.cut
+        return (self._done(),)
+
+    def _done(self) -> TurnDone:
+        turn = self._turn
+        return TurnDone(
+            turn_id=f"turn-{turn.number}",
+            user_utterance=" ".join(turn.words) or None,
+            agent_response=" ".join(turn.said) or None,
+            heard_by_caller=" ".join(filter(None, turn.heard)) if turn.interrupted else None,
+            interrupted=turn.interrupted,
+            timing_ms=dict(turn.timing),
+            confidence=turn.confidence,
+            rejected=turn.rejected,
+        )

@@ -1,0 +1,229 @@
+"""What is queued for the caller, what was sent, and what was heard.
+
+Audio is sent ahead of the time it will be played, by `Lead.most` seconds and
+no more: a stall of this process is then inaudible, and an interruption costs
+one `clear`, which throws the lead away at the carrier.
+
+What the caller has heard is known from two sides. The clock: a carrier plays
+what it gets at once and in order, so the audio sent last ends at `ends_at`.
+The marks: one behind every 200 ms of an utterance, echoed by the carrier when
+it gets there. A clear makes the carrier echo *every* pending mark, so an echo
+that comes after our clear proves nothing and is not counted.
+
+    >>> playout = Playout()
+    >>> playout.queue(bytes(800), "hello")
+    1
+    >>> playout.due(now=0.0)
+    [SendAudio(payload=...), SendMark(name='mv:1:100')]
+    >>> playout.cut(now=0.04)[0].heard_ms
+    40
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from mcp_voice.core.audio import FRAME_BYTES, FRAME_MS, pad
+from mcp_voice.core.events import SendAudio, SendMark
+
+_BYTES_PER_MS: Final = FRAME_BYTES // FRAME_MS
+MARK_MS: Final = 200
+"""A mark every so many milliseconds: how exactly we know what was heard."""
+
+PIECE_BYTES: Final = 5 * FRAME_BYTES
+"""The longest message to the carrier: 100 ms."""
+
+OURS: Final = "mv:"
+"""How names of our own marks begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How far ahead of playback to send, in seconds: refill below `least`, up to `most`."""
+
+    least: float = 0.3
+    most: float = 0.5
+
+
+@dataclass(slots=True)
+class Utterance:
+    """One thing said to the caller. All counts are milliseconds of its own audio."""
+
+    number: int
+    text: str | None = None
+    total_ms: int = 0
+    sent_ms: int = 0
+    confirmed_ms: int = 0
+    heard_ms: int = 0
+    began_at: float | None = None
+    ends_at: float = 0.0
+    cut: bool = False
+
+    @property
+    def fraction(self) -> float:
+        """How much of it was heard, 0..1."""
+        return self.heard_ms / self.total_ms if self.total_ms else 1.0
+
+    @property
+    def heard_text(self) -> str | None:
+        """The words that were heard, cut at the word being spoken."""
+        if self.text is None or not self.cut:
+            return self.text
+        words, spoken = self.text.split(), self.fraction * len(self.text)
+        kept: list[str] = []
+        for word in words:
+            spoken -= len(word) + 1
+            if spoken < -(len(word) + 1) / 2:
+                break
+            kept.append(word)
+        return " ".join(kept)
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Audio that waits to be sent."""
+
+    audio: bytes
+    utterance: Utterance | None
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What an echoed mark means: a tool's own mark, or an utterance played to its end."""
+
+    mark: str | None = None
+    cleared: bool = False
+    finished: Utterance | None = None
+
+
+class Playout:
+    """The agent's side of one stream."""
+
+    def __init__(self, lead: Lead | None = None) -> None:
+        self._lead = lead or Lead()
+        self._queue: deque[_Stretch | str] = deque()
+        self._pending: deque[tuple[str, Utterance | None, int]] = deque()
+        self._voided: Counter[str] = Counter()
+        self._open: deque[Utterance] = deque()
+        self._numbers = 0
+        self.ends_at = 0.0
+        """When all audio sent so far will have been played."""
+
+    def queue(self, audio: bytes, text: str | None = None, *, tracked: bool = True) -> int:
+        """Say this after what is queued; return the utterance's number, 0 if it is not tracked."""
+        audio = pad(audio)
+        utterance = None
+        if tracked:
+            self._numbers += 1
+            utterance = Utterance(self._numbers, text, len(audio) // _BYTES_PER_MS)
+            self._open.append(utterance)
+        self._queue.append(_Stretch(audio, utterance))
+        return utterance.number if utterance else 0
+
+    def mark(self, name: str) -> None:
+        """Put a tool's mark behind what is queued."""
+        self._queue.append(name)
+
+    def playing(self, now: float) -> bool:
+        """Whether the caller hears something now, or is about to."""
+        return now < self.ends_at or any(isinstance(item, _Stretch) for item in self._queue)
+
+    @property
+    def wakes_at(self) -> float | None:
+        """When to ask `due` again; None while nothing waits."""
+        return self.ends_at - self._lead.least if self._queue else None
+
+    def due(self, now: float) -> list[SendAudio | SendMark]:
+        """Return what may be sent now, oldest first, and count it as sent."""
+        out: list[SendAudio | SendMark] = []
+        while self._queue:
+            head = self._queue[0]
+            if isinstance(head, str):
+                self._queue.popleft()
+                self._pending.append((head, None, 0))
+                out.append(SendMark(head))
+                continue
+            room = self._lead.most - max(0.0, self.ends_at - now)
+            if room * 1000 < FRAME_MS:
+                break
+            self._send(head, ceil(room * 1000 / FRAME_MS), now, out)
+            if head.at >= len(head.audio):
+                self._queue.popleft()
+        return out
+
+    def _send(self, head: _Stretch, frames: int, now: float, out: list[SendAudio | SendMark]) -> None:
+        spoken = head.utterance
+        size = min(frames * FRAME_BYTES, PIECE_BYTES, len(head.audio) - head.at)
+        if spoken is not None:
+            size = min(size, (MARK_MS - spoken.sent_ms % MARK_MS) * _BYTES_PER_MS)
+        piece = head.audio if size == len(head.audio) else head.audio[head.at : head.at + size]
+        head.at += size
+        starts = max(now, self.ends_at)
+        self.ends_at = starts + size / (_BYTES_PER_MS * 1000)
+        out.append(SendAudio(piece))
+        if spoken is None:
+            return
+        spoken.began_at = starts if spoken.began_at is None else spoken.began_at
+        spoken.sent_ms += size // _BYTES_PER_MS
+        spoken.ends_at = self.ends_at
+        if spoken.sent_ms % MARK_MS == 0 or spoken.sent_ms == spoken.total_ms:
+            name = f"{OURS}{spoken.number}:{spoken.sent_ms}"
+            self._pending.append((name, spoken, spoken.sent_ms))
+            out.append(SendMark(name))
+
+    def reached(self, name: str) -> list[Echo]:
+        """Take an echoed mark; return what it proves. Marks before it count as reached too."""
+        if self._voided[name] > 0:
+            self._voided[name] -= 1
+            return [] if name.startswith(OURS) else [Echo(mark=name, cleared=True)]
+        if all(name != pending for pending, _, _ in self._pending):
+            return []
+        found: list[Echo] = []
+        while self._pending:
+            mark, utterance, at_ms = self._pending.popleft()
+            if utterance is None:
+                found.append(Echo(mark=mark))
+            else:
+                utterance.confirmed_ms = at_ms
+                if at_ms == utterance.total_ms:
+                    found.append(Echo(finished=self._finish(utterance)))
+            if mark == name:
+                break
+        return found
+
+    def overdue(self, now: float, patience: float = 1.0) -> list[Utterance]:
+        """Return utterances played to the end by the clock whose last mark never came back."""
+        late = [u for u in self._open if u.sent_ms == u.total_ms and now >= u.ends_at + patience]
+        return [self._finish(utterance) for utterance in late]
+
+    @property
+    def overdue_at(self) -> float | None:
+        """When the oldest utterance would be overdue; None while none waits for its mark."""
+        waiting = (u.ends_at for u in self._open if u.sent_ms == u.total_ms)
+        return next((ends + 1.0 for ends in waiting), None)
+
+    def _finish(self, utterance: Utterance) -> Utterance:
+        utterance.heard_ms = utterance.total_ms
+        self._open.remove(utterance)
+        return utterance
+
+    def cut(self, now: float) -> list[Utterance]:
+        """Drop all that has not been played; return the utterances it touches, with what was heard.
+
+        The caller of this sends a `clear`. Our clear takes as long to arrive as the
+        audio before it took, so the clock's position now is the position then.
+        """
+        self._voided.update(name for name, _, _ in self._pending)
+        self._pending.clear()
+        self._queue.clear()
+        touched = list(self._open)
+        self._open.clear()
+        for utterance in touched:
+            begun = 0.0 if utterance.began_at is None else now - utterance.began_at
+            by_clock = max(0, min(round(begun * 1000), utterance.sent_ms))
+            utterance.heard_ms = max(by_clock, utterance.confirmed_ms)
+            utterance.cut = utterance.heard_ms < utterance.total_ms
+        self.ends_at = min(self.ends_at, now)
+        return touched
