@@ -1,0 +1,1 @@
+"""Twilio: its media stream, its TwiML, its REST API and its webhooks."""

@@ -1,0 +1,1 @@
+"""The hot path: the only place where audio meets a socket."""

@@ -1,0 +1,335 @@
+"""What the inside asks of the outside.
+
+Each port is a small protocol; the rooms around the core implement them and
+`server/assembly.py` plugs them together. `Desk` is what a tool gets to work
+with: the ports, and nothing else.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from mcp_voice.core.audio import TELEPHONE, AudioFormat
+from mcp_voice.core.counts import Counts
+from mcp_voice.core.events import Heard, Request, Started, StreamEvent, WireCommand
+from mcp_voice.core.session import Change, Entry, Session, change
+from mcp_voice.core.voice import Vad
+from mcp_voice.errors import BadMessage, NotFound, StaleVersion
+
+T = TypeVar("T")
+
+# ─── the wire ────────────────────────────────────────────────────────────────
+
+
+class Wire(Protocol):
+    """A carrier's media protocol on one socket: pure, no I/O, remembers its stream's name."""
+
+    def name(self, stream_sid: str) -> None:
+        """Take the stream's name, where no `start` is received to learn it from."""
+
+    def receive(self, message: str | bytes) -> StreamEvent | None:
+        """Read one message; None for one that is none of our business.
+
+        Raises:
+            BadMessage: it cannot be read. The stream goes on.
+        """
+
+    def send(self, command: WireCommand) -> str:
+        """Spell one command as the carrier wants it."""
+
+
+# ─── ears and voices ─────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class EarConfig:
+    """How to listen. `phrases` or a JSGF `grammar` narrow what can be heard."""
+
+    language: str = "en-US"
+    endpointing_ms: int = 500
+    phrases: tuple[str, ...] = ()
+    grammar: str | None = None
+    api_key: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Ear(Protocol):
+    """A recogniser at work on one stream of 8 kHz mu-law.
+
+    `hear` and `finalize` return at once, whatever the engine does: an ear that
+    cannot follow drops its oldest audio and says so with `EarFailed`.
+    """
+
+    latency_ms: int | None
+    """The newest final's delay behind `finalize`; None before the first."""
+    errors: int
+
+    def hear(self, audio: bytes, *, onset: bool = False) -> None:
+        """Take audio; `onset` marks an utterance's first piece, pre-roll included."""
+
+    def finalize(self) -> None:
+        """The caller fell silent: make the words final."""
+
+    def heard(self) -> AsyncIterator[Heard]:
+        """Yield words as they come, until `aclose`."""
+
+    async def aclose(self) -> None:
+        """Let go of the engine; `heard` ends."""
+
+
+class Hears(Protocol):
+    """A vendor that hears."""
+
+    name: str
+    continuous: bool
+    """Whether its ears want silence too (they find the end of a turn themselves)."""
+
+    async def listen(self, config: EarConfig) -> Ear:
+        """Open an ear.
+
+        Raises:
+            NotConfigured: its engine or its key is missing.
+            BadGrammar: it cannot use the phrases or the grammar.
+            ProviderFailed: it did not open.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceConfig:
+    """How to speak. `speed` is a factor, 1.0 as the voice was made."""
+
+    voice: str | None = None
+    language: str = "en-US"
+    speed: float = 1.0
+
+
+class Speaks(Protocol):
+    """A vendor that speaks."""
+
+    name: str
+
+    def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[bytes, None]:
+        """Yield 8 kHz mu-law as it is made; closing the generator cancels it.
+
+        Raises:
+            NotConfigured: its engine or its key is missing.
+            ProviderFailed: it failed, perhaps half-way.
+        """
+
+    async def voices(self) -> Sequence[str]:
+        """Name the voices it has; the first is its default."""
+
+
+class Providers(Protocol):
+    """The vendors this process can use, by name; imported when first asked for."""
+
+    def ear(self, name: str | None = None) -> Hears:
+        """Return a vendor that hears, or the default. Raises `NotFound`, `NotConfigured`."""
+
+    def voice(self, name: str | None = None) -> Speaks:
+        """Return a vendor that speaks, or the default. Raises `NotFound`, `NotConfigured`."""
+
+    def names(self) -> Mapping[str, frozenset[str]]:
+        """Map each vendor's name to what it does: `hears`, `speaks`."""
+
+    async def aclose(self) -> None:
+        """End every engine."""
+
+
+# ─── the record ──────────────────────────────────────────────────────────────
+
+
+class SessionStore(ABC):
+    """Where sessions are kept. Every verb returns after the data is safe.
+
+    Six verbs are abstract. `amend` is the rule built on them: read, move,
+    swap, and try again when somebody else was quicker.
+    """
+
+    @abstractmethod
+    async def add(self, session: Session) -> None:
+        """Keep a new session. Raises `Refused` if its id is taken, `StoreFailed`."""
+
+    @abstractmethod
+    async def load(self, session_id: str) -> Session | None:
+        """Return a session with all its turns, or None."""
+
+    @abstractmethod
+    async def named(self, call_sid: str) -> Session | None:
+        """Return the newest session of a call, or None."""
+
+    @abstractmethod
+    async def commit(self, new: Change, expected: int) -> None:
+        """Swap in a change if the stored version is `expected`.
+
+        Raises:
+            StaleVersion: it is another.
+            NotFound: the session is gone.
+            StoreFailed: it could not be written; nothing changed.
+        """
+
+    @abstractmethod
+    async def entries(self, session_id: str, after: int = 0, limit: int = 1_000) -> Sequence[Entry]:
+        """Return the event log behind `after`, in order of `seq`."""
+
+    @abstractmethod
+    async def find(
+        self, *, idle_before: datetime | None = None, live: bool | None = None, limit: int = 1_000
+    ) -> Sequence[Session]:
+        """List sessions without their turns, newest first: live or closed ones,
+        or those whose last activity is before a time.
+        """
+
+    @abstractmethod
+    async def remove(self, session_ids: Sequence[str]) -> int:
+        """Forget sessions, their turns and logs; return how many there were."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Let go of the storage."""
+
+    async def amend(
+        self, session_id: str, move: Callable[[Session], Session | Change], *, tries: int = 20
+    ) -> Session:
+        """Read, move and swap until it fits; return what is stored now (turns as they were read).
+
+        Raises what `move` raises, `NotFound`, `StoreFailed`, and `StaleVersion` after `tries`.
+        """
+        while True:
+            old = await self.load(session_id)
+            if old is None:
+                raise NotFound("session", session_id, advice="Start one with session.create.")
+            new = move(old)
+            new = new if isinstance(new, Change) else change(new)
+            try:
+                await self.commit(new, old.version)
+            except StaleVersion:
+                tries -= 1
+                if tries <= 0:
+                    raise
+            else:
+                return new.session
+
+
+# ─── live calls ──────────────────────────────────────────────────────────────
+
+
+class LiveCall(Protocol):
+    """A call whose stream is open, as a tool sees it."""
+
+    session_id: str
+    call_sid: str
+    stream_sid: str
+
+    def ask(self, request: Request) -> None:
+        """Ask something of it; returns at once."""
+
+
+class HeldCall(LiveCall, Protocol):
+    """A call whose socket somebody else holds: messages come in, and go out, by hand."""
+
+    def hear(self, events: Sequence[StreamEvent]) -> None:
+        """Take what the stream said."""
+
+    def garble(self, error: BadMessage) -> None:
+        """Count a message that could not be read; the call goes on."""
+
+    def outbound(self) -> list[dict[str, Any]]:
+        """Hand over the messages that the holder of the socket has to send, oldest first."""
+
+
+class Switchboard(Protocol):
+    """The live calls."""
+
+    def call(
+        self, *, session_id: str | None = None, call_sid: str | None = None, stream_sid: str | None = None
+    ) -> LiveCall | None:
+        """Return the live call of that name, or None."""
+
+    async def hold(self, started: Started) -> HeldCall:
+        """Take on a call whose socket somebody else holds; its session is joined or made.
+
+        Raises `Refused` when the call already has a live stream.
+        """
+
+    def held(self, stream_sid: str) -> HeldCall:
+        """Return a call taken on by `hold`. Raises `NotFound`."""
+
+    async def release(self, stream_sid: str, reason: str) -> str:
+        """End a held call's leg and return its session's id. Raises `NotFound`."""
+
+    async def end(self, session_id: str, reason: str) -> None:
+        """Close the stream of a session, if it has one here, and wait until its record is written."""
+
+
+class Carrier(Protocol):
+    """The network that carries calls, beyond their media."""
+
+    name: str
+
+    async def hangup(self, session: Session, reason: str) -> None:
+        """End the call. Raises `NotConfigured`, `CarrierFailed`."""
+
+    async def transfer(
+        self, session: Session, target: str, *, warm: bool, announce: str | None, whisper: str | None = None
+    ) -> Mapping[str, str]:
+        """Hand the caller to `target`; return what the carrier calls it (`conferenceSid`…).
+
+        `announce` is said to the caller first, `whisper` to the target before the two are joined.
+
+        Raises `NotConfigured`, `Invalid` for a target it cannot reach, `CarrierFailed`.
+        """
+
+
+class Carriers(Protocol):
+    """The carriers of this process, by the name a session has for its own."""
+
+    def __getitem__(self, name: str) -> Carrier:
+        """Return a carrier. Raises `NotFound`."""
+
+
+class Limiter(Protocol):
+    """Who may do what how often."""
+
+    async def take(self, tool: str, rpm: int, keys: Sequence[str]) -> None:
+        """Count one use of `tool` against each key. Raises `TooFast` when one is at its limit."""
+
+
+# ─── the desk ────────────────────────────────────────────────────────────────
+
+
+def utc_now() -> datetime:
+    """Return the time a record is stamped with."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Desk:
+    """What a tool gets to work with."""
+
+    store: SessionStore
+    switchboard: Switchboard
+    providers: Providers
+    carriers: Carriers
+    counts: Counts
+    make_vad: Callable[[], Vad]
+    media_url: str
+    """Where a carrier reaches our media socket: `wss://…/twilio/media`."""
+    now: Callable[[], datetime] = utc_now
+    audio: AudioFormat = TELEPHONE
+    _drawers: dict[type, Any] = field(default_factory=dict)
+
+    def drawer(self, kind: type[T]) -> T:
+        """Return this desk's one `kind`, made at first asking: what a namespace keeps between calls."""
+        if kind not in self._drawers:
+            self._drawers[kind] = kind()
+        found: T = self._drawers[kind]
+        return found
+
+    async def aclose(self) -> None:
+        """Empty the drawers that have something to let go of."""
+        for kept in self._drawers.values():
+            if hasattr(kept, "aclose"):
+                await kept.aclose()
