@@ -1,0 +1,22 @@
+"""Every store there is, by name: a new one joins the suite with a line here."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mcp_voice.ports import SessionStore
+from mcp_voice.stores import open_store
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStore]:
+    urls = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/calls.db"}
+    opened = open_store(urls[request.param])
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "calls.db"
