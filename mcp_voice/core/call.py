@@ -89,7 +89,7 @@ class Call:
 
     def take(self, news: News, now: float) -> Sequence[Effect]:
         """Take one piece of news; return what to do about it, in order."""
-        if self.closed and not isinstance(news, FinalWords):  # the last words may come late
+        if self.closed and not isinstance(news, Partial | FinalWords | EarFailed):  # last words come late
             return ()
         match news:
             case Audio():
@@ -113,7 +113,7 @@ class Call:
             case Stopped():
                 return self._close("stop", now)
             case Lost():
-                return self._close("connection_lost", now)
+                return self._close(news.why, now)
             case Garbled():
                 return (Note("error", {"code": news.code, "message": news.why}),)
             case EarFailed():

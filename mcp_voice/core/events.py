@@ -72,7 +72,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The socket went away without a `stop`."""
+    """The socket went away without a `stop`: `connection_lost`, or `shutdown` when it was we who left."""
 
     why: str
 

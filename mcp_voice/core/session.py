@@ -44,7 +44,7 @@ MOVES: Final[Mapping[tuple[Status, Move], Status]] = {
 REATTACH_SECONDS: Final = 60.0
 """How long after its stream ended a call may come back with another (`<Play digits>`, a redirect)."""
 
-STREAM_ENDS: Final = frozenset({"stop", "connection_lost"})
+STREAM_ENDS: Final = frozenset({"stop", "connection_lost", "shutdown", "process_ended"})
 """Reasons for closing that a new stream of the same call undoes."""
 
 

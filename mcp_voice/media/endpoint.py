@@ -15,7 +15,7 @@ import anyio
 import structlog
 
 from mcp_voice.core.counts import Counts
-from mcp_voice.core.events import Lost, Started, Stopped
+from mcp_voice.core.events import Lost, Started
 from mcp_voice.errors import BadMessage, VoiceError
 from mcp_voice.media.calls import Calls
 from mcp_voice.media.pump import Leg
@@ -93,20 +93,22 @@ class Endpoint:
         await receive()  # websocket.connect
         if not self._admit(scope):
             log.warning("socket_refused", path=scope.get("path"))
-            await send({"type": "websocket.close", "code": POLICY})  # before accept: HTTP 403
+            await _told(send, {"type": "websocket.close", "code": POLICY})  # before accept: HTTP 403
             return
-        await send({"type": "websocket.accept"})
+        if not await _told(send, {"type": "websocket.accept"}):
+            return
         wire = self._make_wire()
         started = await self._started(wire, receive)
         if not isinstance(started, Started):
-            await _close(send, POLICY, started)
+            await _told(send, {"type": "websocket.close", "code": POLICY, "reason": started})
             return
         outlet = SocketOutlet(send)
         try:
             leg = await self._calls.open(started, wire, outlet)
         except VoiceError as error:
             log.warning("call_refused", call=started.call_sid, code=error.code)
-            await _close(send, TRY_LATER if error.retryable else UNSUPPORTED, error.code)
+            code = TRY_LATER if error.retryable else UNSUPPORTED
+            await _told(send, {"type": "websocket.close", "code": code, "reason": error.code})
             return
         await self._serve(leg, outlet, receive)
 
@@ -155,11 +157,11 @@ class Endpoint:
                 await anyio.sleep_forever()  # the writer says goodbye and cancels this
 
 
-async def _close(send: Send, code: int, reason: str) -> None:
+async def _told(send: Send, message: Message) -> bool:
+    """Send a message; say whether the peer was still there."""
     try:
-        await send({"type": "websocket.close", "code": code, "reason": reason})
+        await send(message)
     except OSError:
-        log.debug("socket_gone", reason=reason)
-
-
-__all__ = ["Endpoint", "SocketOutlet", "Stopped"]
+        log.debug("socket_gone", before=message["type"])
+        return False
+    return True
