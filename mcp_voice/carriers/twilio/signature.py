@@ -20,20 +20,23 @@ def signed(url: str, token: str) -> str:
     return b64encode(hmac.new(token.encode(), url.encode(), sha1).digest()).decode()
 
 
-def spellings(base_url: str, path: str) -> Iterator[str]:
-    """Yield the ways in which Twilio may have written `path` at `base_url` (`wss://host[:port]`)."""
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    ports = [f":{parts.port}", ""] if parts.port else ["", ":443"]
-    for port in ports:
+def spellings(url: str) -> Iterator[str]:
+    """Yield the ways in which Twilio may have written the URL of a socket: with its port, and a slash."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    standard = 443 if parts.scheme == "wss" else 80
+    for port in ("", f":{parts.port or standard}"):
         for end in ("", "/"):
-            yield f"wss://{host}{port}{path.rstrip('/')}{end}"
+            yield f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}{end}"
 
 
-def genuine(signature: str, base_url: str, path: str, tokens: Sequence[str]) -> bool:
-    """Say whether one of the tokens made this signature for that path. Takes the same time either way."""
+def genuine(signature: str, url: str, tokens: Sequence[str]) -> bool:
+    """Say whether one of the tokens made this signature for the socket at `url`.
+
+    Takes as long for a wrong one as for a right one.
+    """
     found = False
     for token in tokens:
-        for url in spellings(base_url, path):
-            found |= hmac.compare_digest(signed(url, token), signature)
+        for spelling in spellings(url):
+            found |= hmac.compare_digest(signed(spelling, token).encode(), signature.encode())
     return found
