@@ -1,0 +1,1 @@
+"""The other side of the line: a carrier made from its documentation."""
