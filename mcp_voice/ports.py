@@ -328,6 +328,12 @@ class Desk:
         found: T = self._drawers[kind]
         return found
 
+    async def sweep(self) -> None:
+        """Let the drawers forget what nobody has used for long."""
+        for kept in list(self._drawers.values()):
+            if hasattr(kept, "sweep"):
+                await kept.sweep(self.now())
+
     async def aclose(self) -> None:
         """Empty the drawers that have something to let go of."""
         for kept in self._drawers.values():

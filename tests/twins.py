@@ -1,7 +1,8 @@
 """Ears, voices and carriers in memory: they implement the ports, with a script instead of an engine."""
 
 from array import array
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
@@ -31,6 +32,13 @@ def sound(*parts: tuple[bool, int]) -> bytes:
     return b"".join((VOICE_FRAME if voice else SILENCE_FRAME) * (ms // 20) for voice, ms in parts)
 
 
+async def until(so: Callable[[], bool]) -> None:
+    """Let others go on until it is so."""
+    with anyio.fail_after(2):
+        while not so():
+            await anyio.lowlevel.checkpoint()
+
+
 class Clock:
     """A wall clock that moves when told."""
 
@@ -47,12 +55,13 @@ class Clock:
 class ScriptedEar:
     """Yields the next line of its script at each `finalize`, and a partial at each onset."""
 
-    def __init__(self, lines: Sequence[Heard]) -> None:
+    def __init__(self, lines: Sequence[Heard], breaks: VoiceError | None = None) -> None:
         self.latency_ms: int | None = None
         self.errors = 0
         self.audio = bytearray()
         self.closed = False
         self._lines = list(lines)
+        self._breaks = breaks
         self._send, self._receive = anyio.create_memory_object_stream[Heard](100)
 
     def hear(self, audio: bytes, *, onset: bool = False) -> None:
@@ -70,8 +79,11 @@ class ScriptedEar:
         self._send.send_nowait(line)
 
     async def heard(self) -> AsyncIterator[Heard]:
-        async for heard in self._receive:
-            yield heard
+        if self._breaks is not None:
+            raise self._breaks
+        with suppress(anyio.ClosedResourceError):  # closed before anybody listened
+            async for heard in self._receive:
+                yield heard
 
     async def aclose(self) -> None:
         self.closed = True
@@ -81,12 +93,16 @@ class ScriptedEar:
 
 @dataclass
 class Listener:
-    """A vendor whose ears follow a script. `refuses` is raised instead of opening one."""
+    """A vendor whose ears follow a script.
+
+    `refuses` is raised instead of opening one, and `breaks` by one that is open.
+    """
 
     lines: Sequence[Heard] = ()
     name: str = "scripted"
     continuous: bool = False
     refuses: VoiceError | None = None
+    breaks: VoiceError | None = None
     ears: list[ScriptedEar] = field(default_factory=list)
     configs: list[EarConfig] = field(default_factory=list)
 
@@ -94,7 +110,7 @@ class Listener:
         self.configs.append(config)
         if self.refuses is not None:
             raise self.refuses
-        self.ears.append(ScriptedEar(self.lines))
+        self.ears.append(ScriptedEar(self.lines, self.breaks))
         return self.ears[-1]
 
 
@@ -108,7 +124,7 @@ class Speaker:
 
     name: str = "humming"
     ms_per_character: int = 60
-    fails: list[VoiceError] = field(default_factory=list)
+    fails: list[Exception] = field(default_factory=list)
     fails_at: int = 0
     held: anyio.Event | None = None
     said: list[tuple[str, VoiceConfig]] = field(default_factory=list)

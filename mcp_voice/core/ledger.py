@@ -14,7 +14,10 @@ IDLE: Final = "idle"
 """The reason for closing a session in which nothing has happened for its `ttl`."""
 
 REASONS: Final = frozenset(
-    {"completed", "busy", "failed", "no-answer", "canceled", "rejected", "hangup", "connection_lost", IDLE}
+    {
+        *("completed", "busy", "failed", "no-answer", "canceled", "rejected"),  # a carrier's
+        *("hangup", "connection_lost", "shutdown", "process_ended", IDLE),  # ours
+    }
 )
 """Reasons counted under their own name. A tool may close for any reason, and a metric must not grow a
 label for each sentence: the rest is `other`."""

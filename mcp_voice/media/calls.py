@@ -182,12 +182,13 @@ class Calls:
         known = await self._store.load(wanted) if wanted else await self._store.named(started.call_sid)
         if known is None or (wanted is None and known.closed and not _returns(known, now)):
             known = await self._begin(started)
-        if known.closed and _returns(known, now):
-            ledger.returned(self._counts)
-        return await self._store.amend(
+        joined = await self._store.amend(
             known.session_id,
             lambda s: s.reopened(started.stream_sid, now).model_copy(update=self._facts(s, started)),
         )
+        if known.closed:
+            ledger.returned(self._counts)
+        return joined
 
     async def _begin(self, started: Started) -> Session:
         session = begin(started.call_sid, SessionConfig(), self._now())

@@ -33,6 +33,11 @@ TRY_LATER: Final = 1013
 UNSUPPORTED: Final = 1003
 
 
+GONE: Final = (OSError, RuntimeError)
+"""How a server says that the peer has left: OSError by the ASGI specification, and uvicorn raises
+RuntimeError once the peer's own close frame has been answered."""
+
+
 class SocketOutlet:
     """What is to be sent on one socket, in order, by a task of its own."""
 
@@ -64,7 +69,7 @@ class SocketOutlet:
                     return
                 await self._wake.wait()
                 self._wake = anyio.Event()
-        except OSError:
+        except GONE:
             log.debug("socket_gone", waiting=len(messages))
 
 
@@ -161,7 +166,7 @@ async def _told(send: Send, message: Message) -> bool:
     """Send a message; say whether the peer was still there."""
     try:
         await send(message)
-    except OSError:
+    except GONE:
         log.debug("socket_gone", before=message["type"])
         return False
     return True

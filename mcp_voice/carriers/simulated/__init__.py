@@ -30,7 +30,7 @@ class SimulatedCarrier:
         self._leg(session).ask(HangUp(reason, after_playout=True))
 
     async def transfer(
-        self, session: Session, target: str, *, warm: bool, announce: str | None
+        self, session: Session, target: str, *, warm: bool, announce: str | None, whisper: str | None = None
     ) -> Mapping[str, str]:
         """Hand the caller over: the stream ends and its reason names the target."""
         self._leg(session).ask(HangUp(f"transfer {target}"[:LONGEST_REASON], after_playout=True))

@@ -24,7 +24,7 @@ class TwilioCarrier:
         raise self._missing("ended", "Close the call's media stream instead: session.close ends it.")
 
     async def transfer(
-        self, session: Session, target: str, *, warm: bool, announce: str | None
+        self, session: Session, target: str, *, warm: bool, announce: str | None, whisper: str | None = None
     ) -> Mapping[str, str]:
         """Refuse. Raises `NotConfigured`."""
         raise self._missing("transferred", "Answer the call's webhook with `<Dial>` instead.")

@@ -1,0 +1,1 @@
+"""The catalogue: what an agent can ask of the telephone."""

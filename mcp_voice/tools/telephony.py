@@ -1,0 +1,370 @@
+"""`telephony.*`: a call as the network sees it: it comes, goes, and is handed over.
+
+`handleConnect` and `handleDisconnect` are for a webhook that somebody else
+answers; our own webhooks do the same by the same rules. What is asked of the
+network goes through the carrier that has the call.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import Field
+
+from mcp_voice.core import ledger
+from mcp_voice.core.events import HangUp, Play
+from mcp_voice.core.session import STREAM_ENDS, Direction, Entry, Session, SessionConfig, begin, change
+from mcp_voice.core.twiml import Mode, stream_twiml
+from mcp_voice.errors import (
+    CarrierFailed,
+    Invalid,
+    NotConfigured,
+    NotFound,
+    SessionClosed,
+    StoreFailed,
+    VoiceError,
+)
+from mcp_voice.ports import Desk, LiveCall, VoiceConfig
+from mcp_voice.tools.catalogue import Answer, Arguments, tool
+from mcp_voice.tools.session import CallSid, Named, Reason, SessionId, find, finish
+from mcp_voice.tools.syntheses import Syntheses
+
+DisconnectReason: TypeAlias = Literal[
+    "queued", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled",
+    "answered", "fail", "rejected",
+]  # fmt: skip
+"""Twilio's CallStatus, and three words that the tools' documents use beside them."""
+
+SYNONYMS: Final[Mapping[str, str]] = {"answered": "completed", "fail": "failed"}
+UNDER_WAY: Final = frozenset({"queued", "ringing", "in-progress"})
+"""Statuses of a call that is not over: a callback for one of them ends nothing."""
+
+_SIP: Final = re.compile(r"sips?:[^\s@]+@[^\s@]+")
+_NUMBER: Final = re.compile(r"\+[0-9][0-9 ().-]{3,40}")
+_CLIENT: Final = re.compile(r"client:[\w.+@-]{1,121}")
+
+Url = Annotated[str, Field(max_length=2_000)]
+Party = Annotated[
+    str, Field(max_length=256, description="A number, or sip: or client: address.", examples=["+14155550123"])
+]
+
+
+class TwiML(Answer):
+    """The document."""
+
+    twiml: Annotated[str, Field(description="XML: answer the carrier's request with it, as text/xml.")]
+
+
+# ─── telephony.generateTwiML ─────────────────────────────────────────────────
+
+
+class Generate(Arguments):
+    """Which session and socket, and what else the carrier is told."""
+
+    session_id: SessionId
+    ws_url: Annotated[
+        Url, Field(description="The media socket: wss://, no query.", examples=["wss://example.com/ws"])
+    ]
+    mode: Annotated[
+        Mode, Field(description="stream: audio comes to us. relay: Twilio hears and speaks, and sends text.")
+    ] = "stream"
+    parameters: Annotated[
+        dict[str, str],
+        Field(
+            default_factory=dict,
+            max_length=50,
+            description="Sent back when the stream starts, beside sessionId.",
+        ),
+    ]
+    greeting: Annotated[
+        str | None, Field(min_length=1, max_length=500, description="Said by the carrier at once.")
+    ] = None
+    language: Annotated[
+        str | None, Field(max_length=35, description="Of the greeting.", examples=["en-US"])
+    ] = None
+    voice: Annotated[str | None, Field(max_length=100, description="The carrier's name of one.")] = None
+    status_callback: Annotated[
+        Url | None, Field(description="Hears of the stream's start, end and errors.")
+    ] = None
+    action_url: Annotated[
+        Url | None,
+        Field(description="Asked for TwiML when we let the call go; without it the call ends then."),
+    ] = None
+
+
+@tool("telephony.generateTwiML", title="Write TwiML for a call", rpm=100, reads=True)
+async def generate_twiml(ask: Generate, desk: Desk) -> TwiML:
+    """Write the TwiML that connects a call to a media socket, without doing anything.
+
+    For a webhook of your own. telephony.handleConnect makes the session and the TwiML in one step.
+    """
+    if "sessionId" in ask.parameters:
+        raise Invalid("parameters has a sessionId, which is set from the argument sessionId.")
+    twiml = stream_twiml(
+        ask.ws_url,
+        {"sessionId": ask.session_id, **ask.parameters},
+        mode=ask.mode,
+        greeting=ask.greeting,
+        language=ask.language,
+        voice=ask.voice,
+        status_callback=ask.status_callback,
+        action_url=ask.action_url,
+    )
+    return TwiML(twiml=twiml)
+
+
+# ─── telephony.handleConnect ─────────────────────────────────────────────────
+
+
+class Connect(Arguments):
+    """The call that has come."""
+
+    call_sid: CallSid
+    from_: Annotated[Party, Field(alias="from")]
+    to: Party
+    direction: Annotated[Direction, Field(description="outbound if we placed the call.")] = "inbound"
+
+
+class Connected(TwiML):
+    """How to answer, and what the call is called here."""
+
+    session_id: Annotated[str, Field(description="For every other tool, while the call lasts.")]
+
+
+class Door:
+    """Lets one call in at a time: a webhook that is sent twice must not make two sessions."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+
+
+@tool("telephony.handleConnect", title="Let a call in", rpm=100, repeats=True)
+async def handle_connect(ask: Connect, desk: Desk) -> Connected:
+    """Take a call that a webhook of yours was told of: start its session, and get the TwiML to answer with.
+
+    The call's audio then comes to this server, where the session waits for it. Asking again for a call that
+    is known gives the same session and TwiML.
+    """
+    async with desk.drawer(Door).lock:
+        session = await _session(ask, desk)
+    try:
+        twiml = stream_twiml(desk.media_url, {"sessionId": session.session_id})
+    except Invalid as error:
+        raise NotConfigured(
+            f"The carrier cannot reach this server: {error}",
+            advice="Its public address has to be set to https://….",
+        ) from None
+    return Connected(twiml=twiml, session_id=session.session_id)
+
+
+async def _session(ask: Connect, desk: Desk) -> Session:
+    """Return the session of a call that has come: the one it has, or a new one."""
+    now = desk.now()
+    known = await desk.store.named(ask.call_sid)
+    if known is not None and known.status == "pending":
+        return await desk.store.amend(
+            known.session_id, lambda old: old.moved("ring", now, from_=ask.from_, to=ask.to)
+        )
+    if known is not None and (not known.closed or _returns(known, now)):
+        return known
+    session = begin(
+        ask.call_sid,
+        SessionConfig(),
+        now,
+        direction=ask.direction,
+        from_=ask.from_,
+        to=ask.to,
+        status="ringing",
+    )
+    await desk.store.add(session)
+    ledger.opened(desk.counts, session)
+    return session
+
+
+def _returns(session: Session, now: datetime) -> bool:
+    """Whether it was only its stream that ended, a moment ago: a redirect brings the call back."""
+    return session.returns_until is not None and now <= session.returns_until
+
+
+# ─── telephony.handleDisconnect ──────────────────────────────────────────────
+
+
+class Disconnect(Arguments):
+    """The call that has ended, and how."""
+
+    call_sid: CallSid
+    disconnect_reason: Annotated[DisconnectReason, Field(description="Twilio's CallStatus.")]
+
+
+class Disconnected(Answer):
+    """The end of its session."""
+
+    cleaned: Annotated[bool, Field(description="False: the call is not known, or not over yet.")]
+    session_duration: Annotated[int, Field(description="Milliseconds; 0 if the call is not known.")]
+
+
+@tool("telephony.handleDisconnect", title="Note that a call has ended", rpm=100, destroys=True, repeats=True)
+async def handle_disconnect(ask: Disconnect, desk: Desk) -> Disconnected:
+    """Close the session of a call that a status webhook of yours says has ended.
+
+    Forward every status if you like: queued, ringing and in-progress change nothing. To end a call yourself
+    use telephony.hangup.
+    """
+    reason = SYNONYMS.get(ask.disconnect_reason, ask.disconnect_reason)
+    session = await desk.store.named(ask.call_sid)
+    if session is None:
+        return Disconnected(cleaned=False, session_duration=0)
+    if reason in UNDER_WAY:
+        return Disconnected(cleaned=session.closed, session_duration=session.duration_ms)
+    if not session.closed:
+        with suppress(SessionClosed):  # its stream ended in the meantime
+            session = await finish(desk, session.session_id, reason)
+    if session.close_reason in STREAM_ENDS or not session.closed:
+        session = await desk.store.amend(session.session_id, lambda old: _settled(old, reason))
+    return Disconnected(cleaned=True, session_duration=session.duration_ms)
+
+
+def _settled(session: Session, reason: str) -> Session:
+    """Say that the call is over, not only its stream: nothing brings it back now."""
+    return session.model_copy(update={"close_reason": reason, "version": session.version + 1})
+
+
+# ─── telephony.transfer ──────────────────────────────────────────────────────
+
+
+class Transfer(Named):
+    """Which call, and to whom."""
+
+    target: Annotated[
+        str,
+        Field(
+            min_length=3, max_length=255, examples=["+14155550123", "sip:desk@example.com"],
+            description="A number with country code, or sip:user@host, or client:name.",
+        ),
+    ]  # fmt: skip
+    type: Annotated[
+        Literal["warm", "cold"],
+        Field(description="cold: we leave. warm: all three are joined, then we leave."),
+    ] = "cold"
+    announce: Annotated[
+        str | None, Field(min_length=1, max_length=500, description="Said to the caller first.")
+    ] = None
+    whisper: Annotated[
+        str | None,
+        Field(min_length=1, max_length=500, description="Said to the target before the caller is joined."),
+    ] = None
+
+
+class Transferred(Answer):
+    """The caller is on the way."""
+
+    transferred: bool
+    target: Annotated[str, Field(description="As it is dialled.")]
+    conference_sid: Annotated[str | None, Field(description="With warm: the carrier's conference.")] = None
+
+
+@tool(
+    "telephony.transfer", title="Hand a call over", rpm=10, destroys=True, open_world=True,
+    toolsets=("media", "agent"),
+)  # fmt: skip
+async def transfer(ask: Transfer, desk: Desk) -> Transferred:
+    """Hand the caller over to somebody else. Tell the caller first, or use announce.
+
+    If it fails, the caller is still with you: say so, and offer to take a message.
+    """
+    target = dialable(ask.target)
+    session = await find(desk, ask)
+    if session.closed:
+        raise SessionClosed(session.session_id)
+    told = await desk.carriers[session.carrier].transfer(
+        session, target, warm=ask.type == "warm", announce=ask.announce, whisper=ask.whisper
+    )
+    desk.counts.transfers += 1
+    now = desk.now()
+    entry = Entry(at=now, kind="transfer", data={"target": target, "type": ask.type})
+    # The caller has gone over, whatever becomes of the record: an error here would have it done twice.
+    with suppress(NotFound, StoreFailed):
+        await desk.store.amend(session.session_id, lambda old: change(old.touched(now), entries=[entry]))
+    return Transferred(transferred=True, target=target, conference_sid=told.get("conferenceSid"))
+
+
+def dialable(target: str) -> str:
+    """Return a number in E.164, or a `sip:` or `client:` address as it is. Raises `Invalid`."""
+    target = target.strip()
+    if _SIP.fullmatch(target) or _CLIENT.fullmatch(target):
+        return target
+    import phonenumbers
+
+    with suppress(phonenumbers.NumberParseException):
+        number = phonenumbers.parse(target if _NUMBER.fullmatch(target) else "")
+        if phonenumbers.is_possible_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    raise Invalid(
+        f"{target!r} cannot be dialled.",
+        advice="Give a number with its country code, as +14155550123, or sip:user@host, or client:name.",
+    )
+
+
+# ─── telephony.hangup ────────────────────────────────────────────────────────
+
+
+class Hangup(Named):
+    """Which call, and how."""
+
+    reason: Reason = "hangup"
+    goodbye: Annotated[
+        str | None, Field(min_length=1, max_length=500, description="Said to the end before the call ends.")
+    ] = None
+
+
+class HungUp(Answer):
+    """The call is over, or is about to be."""
+
+    hungup: bool
+    goodbye: Annotated[
+        Literal["saying", "not said"] | None,
+        Field(description="saying: the call ends when it has been said."),
+    ] = None
+
+
+@tool(
+    "telephony.hangup", title="Hang up", rpm=10, destroys=True, repeats=True, open_world=True,
+    toolsets=("media", "agent"),
+)  # fmt: skip
+async def hangup(ask: Hangup, desk: Desk) -> HungUp:
+    """End a call and close its session. With goodbye, that is said first and the call ends after it.
+
+    A call that is over already answers session_closed.
+    """
+    session = await find(desk, ask)
+    if session.closed:
+        raise SessionClosed(session.session_id)
+    live = desk.switchboard.call(session_id=session.session_id)
+    if ask.goodbye and live and await _say(ask.goodbye, session, live, desk):
+        live.ask(HangUp(ask.reason, after_playout=True))
+        return HungUp(hungup=True, goodbye="saying")
+    try:
+        await desk.carriers[session.carrier].hangup(session, ask.reason)
+    except (NotFound, NotConfigured, CarrierFailed):
+        if live is None:
+            raise
+        # Closing our stream, the next step, ends the call as well: our TwiML has nothing behind it.
+    with suppress(SessionClosed):  # the network's own news was quicker
+        await finish(desk, session.session_id, ask.reason)
+    return HungUp(hungup=True, goodbye="not said" if ask.goodbye else None)
+
+
+async def _say(text: str, session: Session, live: LiveCall, desk: Desk) -> bool:
+    """Say something in a call; False if there is no voice for it."""
+    try:
+        speaks = desk.providers.voice(session.tts_provider)
+        config = VoiceConfig(language=session.config.language)
+        _, synthesis = desk.drawer(Syntheses).start(speaks, text, config, desk)
+        await synthesis.over()
+    except VoiceError:
+        return False  # a call that is to end does not go on for want of a voice
+    live.ask(Play(bytes(synthesis.audio), text, interruptible=False))
+    return True

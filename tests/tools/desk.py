@@ -1,0 +1,79 @@
+"""A desk to call tools at: the real store, switchboard and calls, with twins for vendors and carriers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from pydantic_core import from_json
+
+from mcp_voice.carriers.twilio.wire import TwilioWire
+from mcp_voice.core.counts import Counts
+from mcp_voice.media.calls import Calls
+from mcp_voice.ports import Desk
+from mcp_voice.stores.memory import MemoryStore
+from mcp_voice.tools.catalogue import Catalogue, gather
+from tests.twins import Clock, Network, Vendors, loud
+
+CATALOGUE: Final[Catalogue] = gather()
+
+
+@dataclass
+class Office:
+    """A desk, and what a test sees of its surroundings."""
+
+    desk: Desk
+    clock: Clock
+    vendors: Vendors
+    network: Network
+    calls: Calls
+    _checked: dict[str, Draft202012Validator] = field(default_factory=dict)
+
+    async def use(self, name: str, /, **arguments: Any) -> dict[str, Any]:
+        """Call a tool as the server does; return its answer as JSON says it.
+
+        What it took and what it gave are checked against its schemas.
+        """
+        tool = CATALOGUE.get(name)
+        assert tool is not None, name
+        ask = tool.read(arguments)
+        answer = await tool.body(ask, self.desk)
+        said: dict[str, Any] = from_json(answer.__pydantic_serializer__.to_json(answer, by_alias=True))
+        self._check(f"{name} asks", tool.input_schema, arguments)
+        self._check(f"{name} answers", tool.output_schema, said)
+        return said
+
+    def _check(self, which: str, schema: dict[str, Any], value: Any) -> None:
+        if which not in self._checked:
+            Draft202012Validator.check_schema(schema)
+            self._checked[which] = Draft202012Validator(schema)
+        self._checked[which].validate(value)
+
+
+@asynccontextmanager
+async def an_office(
+    vendors: Vendors | None = None,
+    network: Network | None = None,
+    media_url: str = "wss://voice.example.com/ws",
+) -> AsyncIterator[Office]:
+    """Open an office for as long as a test lasts."""
+    vendors, network, clock = vendors or Vendors(), network or Network(), Clock()
+    store, counts = MemoryStore(), Counts()
+    async with Calls(
+        store=store, providers=vendors, counts=counts, make_vad=lambda: loud, make_wire=TwilioWire, now=clock
+    ) as calls:
+        desk = Desk(
+            store=store,
+            switchboard=calls,
+            providers=vendors,
+            carriers=network,
+            counts=counts,
+            make_vad=lambda: loud,
+            media_url=media_url,
+            now=clock,
+        )
+        try:
+            yield Office(desk, clock, vendors, network, calls)
+        finally:
+            await desk.aclose()
