@@ -181,7 +181,7 @@ class Playout:
         if all(name != pending for pending, _, _ in self._pending):
             return []
         found: list[Echo] = []
-        while self._pending:
+        while True:
             mark, utterance, at_ms = self._pending.popleft()
             if utterance is None:
                 found.append(Echo(mark=mark))
@@ -190,8 +190,7 @@ class Playout:
                 if at_ms == utterance.total_ms:
                     found.append(Echo(finished=self._finish(utterance)))
             if mark == name:
-                break
-        return found
+                return found
 
     def overdue(self, now: float, patience: float = 1.0) -> list[Utterance]:
         """Return utterances played to the end by the clock whose last mark never came back."""

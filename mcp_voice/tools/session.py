@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, Field, SerializeAsAny, TypeAdapter, model_validator
 
 from mcp_voice.core import ledger
-from mcp_voice.core.session import Change, Entry, Session, SessionConfig, Turn, begin, change
+from mcp_voice.core.session import Change, Entry, Session, SessionConfig, Turn, begin, change, history
 from mcp_voice.errors import Invalid, NotFound, SessionClosed, StaleVersion
 from mcp_voice.ports import Desk, utc_now
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
@@ -157,8 +157,8 @@ class Get(Named):
     detail: Annotated[
         Literal["concise", "full", "timeline"],
         Field(
-            description="concise: status and the last 3 turns. full: every turn. "
-            "timeline: the event log too, behind `after`."
+            description="concise: status and the last 3 turns. full: the newest turns, as many as "
+            "historyMaxTurns and historyMaxTokens allow. timeline: the event log too, behind `after`."
         ),
     ] = "full"
     after: Annotated[
@@ -198,6 +198,7 @@ async def get(ask: Get, desk: Desk) -> Got:
     if ask.detail == "concise":
         turns = session.turns[-GLANCE_TURNS:]
         return Got(session=Glance.model_construct(**{**dict(session), "turns": turns}))
+    session = session.model_copy(update={"turns": history(session)})
     if ask.detail == "timeline":
         events = await desk.store.entries(session.session_id, ask.after, PAGE)
         return Got(session=session, events=list(events))

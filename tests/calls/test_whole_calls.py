@@ -9,7 +9,9 @@ from mcp_voice.core.events import (
     Audio,
     Clear,
     Close,
+    Connected,
     Digit,
+    EarFailed,
     Finalize,
     Garbled,
     HangUp,
@@ -231,6 +233,9 @@ news = st.one_of(
             FinalWords("hello"),
             FinalWords(""),
             HangUp("bye", after_playout=True),
+            HangUp("now"),
+            Connected(),
+            EarFailed("provider_failed", "it died"),
             Stopped(),
             Lost("gone"),
             Garbled("bad", "bad"),
@@ -267,3 +272,58 @@ def test_every_utterance_of_the_caller_is_finalised_exactly_once(sounds: list[tu
 
     onsets = sum(isinstance(e, Listen) and e.onset for _, e in call.effects)
     assert onsets == len(list(call.all(Finalize))) == len(call.notes("final"))
+
+
+def test_frames_of_another_size_are_cut_to_twenty_milliseconds() -> None:
+    whole, pieces = VirtualCall("hello"), VirtualCall("hello")
+    audio = VOICE * 40 + b"\xff" * 160 * 50
+
+    for at in range(0, len(audio), 160):
+        whole.pass_time(0.02)
+        whole.take(Audio(audio[at : at + 160]))
+    for at in range(0, len(audio), 400):
+        pieces.pass_time(0.05)
+        pieces.take(Audio(audio[at : at + 400]))
+
+    def ear(call: VirtualCall) -> bytes:
+        return b"".join(e.audio for _, e in call.effects if isinstance(e, Listen))
+
+    assert ear(whole) == ear(pieces)
+
+
+def test_a_turn_of_several_finals_is_written_when_the_last_of_them_ends_it() -> None:
+    call = VirtualCall()
+
+    call.take(FinalWords("a table", ends_turn=False))
+    before = list(call.all(TurnDone))
+    call.take(FinalWords("for two", ends_turn=True))
+
+    assert before == []
+    [turn] = call.all(TurnDone)
+    assert isinstance(turn, TurnDone)
+    assert turn.user_utterance == "a table for two"
+
+
+def test_a_deaf_call_speaks_and_ends_like_any_other() -> None:
+    call = Call(None)
+    effects = [
+        *call.take(STARTED, 0.0),
+        *call.take(Audio(VOICE), 0.1),
+        *call.take(Play(b"\x01" * 160, "hello"), 0.2),
+        *call.take(Tick(), 3.0),
+        *call.take(Stopped(), 4.0),
+    ]
+
+    kinds = [effect.kind if isinstance(effect, Note) else type(effect).__name__ for effect in effects]
+    assert kinds == ["answered", "SendAudio", "SendMark", "agentSaid", "TurnDone", "ended", "Close"]
+
+
+def test_a_clear_that_a_tool_asks_for_is_not_the_callers_doing() -> None:
+    call = VirtualCall()
+    call.take(Play(b"\x01" * 2 * SECOND, "one two three four"))
+    call.pass_time(1.0)
+
+    call.take(Clear())
+
+    assert not call.notes("interrupted")
+    assert call.notes("agentCut")[0].data["heardByCaller"] == "one two"

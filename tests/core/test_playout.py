@@ -93,6 +93,17 @@ def test_an_interruption_keeps_the_words_that_were_heard() -> None:
     assert not playout.playing(now=1.0)
 
 
+def test_a_cut_in_the_last_instant_loses_no_word() -> None:
+    playout = Playout()
+    playout.queue(speech(1.0), "every word was heard")
+    play_on(playout, until=1.0)
+
+    [cut] = playout.cut(now=0.99)
+
+    assert cut.cut
+    assert cut.heard_text == "every word was heard"
+
+
 def test_an_echo_that_comes_after_the_clear_counts_for_nothing() -> None:
     playout = Playout()
     playout.queue(speech(1.0), "you will not hear this")
