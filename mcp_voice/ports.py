@@ -317,6 +317,8 @@ class Desk:
     make_vad: Callable[[], Vad]
     media_url: str
     """Where a carrier reaches our media socket: `wss://…/twilio/media`."""
+    voice: str | None = None
+    """Whose voice speaks when nobody chooses; None is the vendor's default."""
     now: Callable[[], datetime] = utc_now
     audio: AudioFormat = TELEPHONE
     _drawers: dict[type, Any] = field(default_factory=dict)

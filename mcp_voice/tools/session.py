@@ -56,7 +56,9 @@ class Named(Arguments):
 
     session_id: Annotated[
         str | None,
-        Field(min_length=1, max_length=64, description="As telephony.call or session.create named it."),
+        Field(
+            min_length=1, max_length=64, description="As telephony.handleConnect or session.create named it."
+        ),
     ] = None
     call_sid: Annotated[
         str | None, Field(min_length=1, max_length=64, description="The carrier's name for it, instead.")

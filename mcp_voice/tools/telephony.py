@@ -361,7 +361,7 @@ async def _say(text: str, session: Session, live: LiveCall, desk: Desk) -> bool:
     """Say something in a call; False if there is no voice for it."""
     try:
         speaks = desk.providers.voice(session.tts_provider)
-        config = VoiceConfig(language=session.config.language)
+        config = VoiceConfig(desk.voice, session.config.language)
         _, synthesis = desk.drawer(Syntheses).start(speaks, text, config, desk)
         await synthesis.over()
     except VoiceError:

@@ -51,13 +51,13 @@ class Speaking(Arguments):
         str | None,
         Field(
             max_length=64,
-            description="As tts.voices lists them; left out, the server's default.",
+            description="The voice engine; left out, the server's default.",
             examples=["espeak"],
         ),
     ] = None
     voice: Annotated[
         str | None,
-        Field(max_length=100, description="From tts.voices; one that it does not have is its default."),
+        Field(max_length=100, description="One of the engine's; one that it does not have is its default."),
     ] = None
     speed: Annotated[float, Field(ge=0.5, le=2.0, description="1 is as the voice was made.")] = 1.0
     language: Annotated[str, Field(max_length=35, description="BCP 47.", examples=["en-US"])] = "en-US"
@@ -88,12 +88,12 @@ class Spoken(Answer):
 
 @tool("tts.synthesize", title="Turn text into audio", rpm=100, open_world=True)
 async def synthesize(ask: Synthesize, desk: Desk) -> Spoken:
-    """Turn text into telephone audio (mu-law, 8 kHz) that you want to have yourself.
+    """Turn text into telephone audio (mu-law, 8 kHz).
 
-    To say something in a call, telephony.say does it all. Waits until everything is made; with stream it
+    To say it in a call, hand it to twilio.sendAudio, with the text. Waits until everything is made; with stream it
     returns at once, and you fetch the audio as it is made: tts.status with after.
     """
-    config = VoiceConfig(ask.config.voice, ask.config.language, ask.config.speed)
+    config = VoiceConfig(ask.config.voice or desk.voice, ask.config.language, ask.config.speed)
     speaks = desk.providers.voice(ask.config.provider)
     synthesis_id, synthesis = desk.drawer(Syntheses).start(speaks, ask.text, config, desk)
     if not ask.stream:
@@ -178,9 +178,7 @@ async def status(ask: Ask, desk: Desk) -> Progress:
 class Benchmark(Arguments):
     """Which voice engine, and what to say."""
 
-    provider: Annotated[
-        str, Field(max_length=64, description="As tts.voices lists them.", examples=["espeak"])
-    ]
+    provider: Annotated[str, Field(max_length=64, description="The voice engine.", examples=["espeak"])]
     text: Text
 
 
@@ -200,7 +198,7 @@ async def benchmark(ask: Benchmark, desk: Desk) -> Measured:
     """
     speaks = desk.providers.voice(ask.provider)
     drawer = desk.drawer(Syntheses)
-    synthesis_id, synthesis = drawer.start(speaks, ask.text, VoiceConfig(), desk)
+    synthesis_id, synthesis = drawer.start(speaks, ask.text, VoiceConfig(desk.voice), desk)
     try:
         await synthesis.over()
     finally:

@@ -228,7 +228,7 @@ class Sent(Answer):
 
 @tool("twilio.sendAudio", title="Play audio to the caller", rpm=1_000, open_world=True)
 async def send_audio(ask: SendAudio, desk: Desk) -> Sent:
-    """Play raw audio to the caller, behind what is already queued. To say words, use telephony.say instead.
+    """Play raw audio to the caller, behind what is already queued. tts.synthesize makes it from text.
 
     Mu-law at 8 kHz goes out as it is; name encoding and sampleRate of anything else. Returns when it is
     queued, not when it has been heard: send a mark behind it and wait for that.

@@ -93,6 +93,22 @@ def test_an_interruption_keeps_the_words_that_were_heard() -> None:
     assert not playout.playing(now=1.0)
 
 
+def test_an_echo_proves_the_marks_before_it_too() -> None:
+    playout = Playout()
+    playout.queue(speech(0.4), "first")
+    playout.mark("between")
+    playout.queue(speech(0.1), "second")
+    playout.due(now=0.0)
+
+    echoes = playout.reached("mv:2:100")
+
+    assert [echo.mark or (echo.finished and echo.finished.text) for echo in echoes] == [
+        "first",
+        "between",
+        "second",
+    ]
+
+
 def test_a_cut_in_the_last_instant_loses_no_word() -> None:
     playout = Playout()
     playout.queue(speech(1.0), "every word was heard")

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -5,7 +6,7 @@ from pydantic import BaseModel
 
 from mcp_voice.errors import Invalid
 from mcp_voice.ports import Desk
-from mcp_voice.tools.catalogue import TOOLS, Answer, Arguments, Catalogue, tool
+from mcp_voice.tools.catalogue import NAMESPACES, TOOLS, Answer, Arguments, Catalogue, tool
 from tests.tools.desk import CATALOGUE
 
 
@@ -99,3 +100,14 @@ def test_a_long_list_of_faults_is_cut(made: Catalogue) -> None:
 
     assert str(refused.value).count("numbers.") == 5
     assert "…" in str(refused.value)
+
+
+def test_every_tool_that_a_text_for_the_model_names_is_there() -> None:
+    tools = list(CATALOGUE)
+    there = {tool.name for tool in tools}
+    texts = "".join(tool.description + str(tool.input_schema) + str(tool.output_schema) for tool in tools)
+
+    named = set(re.findall(rf"\b(?:{'|'.join(NAMESPACES)})\.[a-z]\w+", texts))
+
+    assert named
+    assert named <= there

@@ -1,0 +1,1 @@
+"""The wiring: MCP, HTTP and the console around one process."""

@@ -1,0 +1,226 @@
+"""All the wiring, on one screen.
+
+`assemble` opens the store, the vendors and the switchboard, puts them on a
+desk, and hands out the house: what `serve` puts behind two listeners and
+`stdio` behind one. It is taken down in the opposite order.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+import structlog
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import WebSocketRoute
+
+from mcp_voice.carriers import Exchange
+from mcp_voice.carriers.simulated import SimulatedCarrier
+from mcp_voice.carriers.twilio.carrier import TwilioCarrier
+from mcp_voice.carriers.twilio.signature import genuine
+from mcp_voice.carriers.twilio.wire import TwilioWire
+from mcp_voice.core.counts import Counts
+from mcp_voice.core.events import Started
+from mcp_voice.core.playout import Lead
+from mcp_voice.core.turns import Patience
+from mcp_voice.core.voice import EnergyVad, Vad
+from mcp_voice.errors import Invalid, NotConfigured, NotFound, StoreFailed
+from mcp_voice.media.calls import Calls, Rules
+from mcp_voice.media.endpoint import Endpoint
+from mcp_voice.ports import Desk, Providers, SessionStore
+from mcp_voice.providers import Registry
+from mcp_voice.providers.vad import make_vad
+from mcp_voice.server import http, mcp
+from mcp_voice.server.care import bury, sweep
+from mcp_voice.server.limits import Rates
+from mcp_voice.server.metrics import CONTENT_TYPE, Page
+from mcp_voice.server.operator import Operator
+from mcp_voice.server.tenancy import tenancy
+from mcp_voice.settings import Media, Settings, Toolset, variable
+from mcp_voice.simulator.line import SIMULATED_ACCOUNT
+from mcp_voice.stores import open_store
+from mcp_voice.tools.catalogue import Catalogue, gather
+
+MEDIA_PATH: Final = "/twilio/media"
+
+OFTEN: Final = 1_000
+"""Calls a minute of the tools that are called all the time: audio, and the session's record."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class House:
+    """One process's parts, plugged together."""
+
+    settings: Settings
+    counts: Counts
+    store: SessionStore
+    calls: Calls
+    desk: Desk
+    limiter: Rates
+    catalogue: Catalogue
+
+    @property
+    def public(self) -> Starlette:
+        """What carriers reach."""
+        media = self.settings.media
+        endpoint = Endpoint(
+            self.calls,
+            TwilioWire,
+            self.counts,
+            admit=self.admits,
+            start_seconds=media.start_seconds,
+            echo=media.loopback_echo,
+        )
+        return http.public_app([WebSocketRoute(MEDIA_PATH, endpoint)], lambda: self.calls.draining)
+
+    @property
+    def private(self) -> Starlette:
+        """What clients reach."""
+        settings = self.settings
+        page = Page(self.counts)
+        hosts = http.hosts(settings.private_bind, settings.mcp.allowed_hosts)
+        origins = http.origins(settings.mcp.allowed_origins)
+        often = [
+            name for tool in self.catalogue if tool.rpm >= OFTEN for name in (tool.name, tool.underscored)
+        ]
+        everything = mcp.build(self.catalogue, self.desk, self.limiter, self.counts, names="dotted")
+        agents = self.catalogue.toolset("agent")
+        agent = mcp.build(agents, self.desk, self.limiter, self.counts, names="underscore")
+        return http.private_app(
+            [
+                mcp.mount(everything, "/mcp", often, hosts=hosts, origins=origins),
+                mcp.mount(agent, "/mcp/agent", often, hosts=hosts, origins=origins),
+            ],
+            lambda: Response(page.text(), media_type=CONTENT_TYPE),
+            self.readiness,
+            settings.token.get_secret_value() if settings.token else None,
+        )
+
+    def operator(self, toolset: Toolset) -> Operator:
+        """Who puts one client's calls through to a set of tools."""
+        return Operator(self.catalogue.toolset(toolset), self.desk, self.limiter, self.counts)
+
+    def admits(self, scope: Mapping[str, Any]) -> bool:
+        """Whether a socket's upgrade is Twilio's; without the account's token only this machine gets here."""
+        token = self.settings.twilio.auth_token
+        if token is None:
+            return True
+        signature = dict(scope["headers"]).get(b"x-twilio-signature", b"").decode("latin-1")
+        return genuine(signature, self.desk.media_url, [token.get_secret_value()])
+
+    async def readiness(self) -> dict[str, object]:
+        """Say whether a balancer should send calls here."""
+        draining = self.calls.draining
+        try:
+            await self.store.find(limit=1)
+        except StoreFailed as error:
+            return {"ready": False, "draining": draining, "why": str(error)}
+        return {"ready": not draining, "draining": draining, "calls": len(self.calls)}
+
+
+@asynccontextmanager
+async def assemble(settings: Settings, *, public_port: int) -> AsyncIterator[House]:
+    """Open everything, and close it at the end.
+
+    Raises `NotConfigured` for a store that there is not, `Invalid` for a limit of a tool that there is not.
+    """
+    counts, catalogue, limiter = Counts(), gather(), Rates(settings.limits.rpm)
+    _check(settings, catalogue)
+    async with AsyncExitStack() as stack:
+        store = open_store(settings.store)
+        stack.push_async_callback(store.aclose)
+        alone = stack.enter_context(tenancy(getattr(store, "path", None)))
+        providers = Registry(counts, hears=settings.speech.stt, speaks=settings.speech.tts)
+        stack.push_async_callback(providers.aclose)
+        _introduce(providers)
+        vad = make_vad(settings.media.vad)
+        _warm(vad)
+        calls = await stack.enter_async_context(
+            Calls(
+                store=store,
+                providers=providers,
+                counts=counts,
+                make_vad=vad,
+                make_wire=TwilioWire,
+                carrier_of=_carrier_of,
+                rules=_rules(settings.media),
+            )
+        )
+        desk = Desk(
+            store=store,
+            switchboard=calls,
+            providers=providers,
+            carriers=Exchange(
+                {
+                    "twilio": TwilioCarrier(configured=settings.twilio.auth_token is not None),
+                    "simulator": SimulatedCarrier(calls),
+                }
+            ),
+            counts=counts,
+            make_vad=vad or EnergyVad,
+            media_url=_media_url(settings, public_port),
+            voice=settings.speech.voice,
+        )
+        stack.push_async_callback(desk.aclose)
+        if alone:
+            await bury(desk)
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        tasks.start_soon(sweep, desk, settings.sweep_seconds)
+        yield House(settings, counts, store, calls, desk, limiter, catalogue)
+
+
+def _warm(make: Callable[[], Vad] | None) -> None:
+    """Let a voice detector import and load what it needs now, not in the first caller's first second."""
+    if make is not None:
+        detector = make()
+        for _ in range(5):  # noise: a detector that asks another only about sounds gets to ask it
+            detector(bytes(range(0, 256, 4)) * 5)
+
+
+def _introduce(providers: Providers) -> None:
+    """Say who hears and speaks here, and what is missing if nobody does.
+
+    Raises `Invalid` for a vendor that there is not.
+    """
+    for setting, find in (("stt", providers.ear), ("tts", providers.voice)):
+        try:
+            log.debug("provider", what=setting, name=find().name)
+        except NotConfigured as error:
+            log.warning("no_provider", what=setting, why=str(error))
+        except NotFound as error:
+            raise Invalid(f"{variable('speech', setting)}: {error}", advice="") from None
+
+
+def _carrier_of(started: Started) -> str:
+    """Name the carrier of a stream: Twilio, unless it is the account that Twilio can never give."""
+    return "simulator" if started.account_sid == SIMULATED_ACCOUNT else "twilio"
+
+
+def _rules(media: Media) -> Rules:
+    """How calls behave, in seconds. Sending refills at three quarters of the lead."""
+    lead = media.lead_ms / 1_000
+    return Rules(
+        patience=Patience(end_of_turn=media.endpointing_ms / 1_000, barge_in=media.barge_in_ms / 1_000),
+        lead=Lead(least=lead * 0.75, most=lead),
+        most_calls=media.max_calls,
+        listens=not media.loopback_echo,
+    )
+
+
+def _media_url(settings: Settings, port: int) -> str:
+    """Where carriers reach the media socket: under the public address, or on this machine."""
+    if settings.public_url is not None:
+        return settings.public_url.replace("http", "ws", 1) + MEDIA_PATH
+    host = "127.0.0.1" if settings.host in http.ANY else settings.host
+    return f"ws://[{host}]:{port}{MEDIA_PATH}" if ":" in host else f"ws://{host}:{port}{MEDIA_PATH}"
+
+
+def _check(settings: Settings, catalogue: Catalogue) -> None:
+    for name in settings.limits.rpm:
+        if catalogue.get(name) is None:
+            raise Invalid(f"{variable('limits', 'rpm')}: there is no tool {name!r}.", advice="See schemas/.")

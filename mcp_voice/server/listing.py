@@ -1,0 +1,66 @@
+"""The tools as `tools/list` tells them.
+
+Made from the catalogue, or read from `listed.json`, which `mcp-voice schemas`
+makes of it: a desktop client starts a process and waits for this list, and
+importing every tool to tell three of them would take longer than all the rest
+that is ours. The tests hold the file against the code.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mcp_voice.settings import Spelling, Toolset
+    from mcp_voice.tools.catalogue import Tool
+
+AHEAD: Final = Path(__file__).with_name("listed.json")
+
+
+def described(tool: "Tool") -> dict[str, Any]:
+    """Describe a tool, under its dotted name."""
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "annotations": {
+            "readOnlyHint": tool.reads,
+            "destructiveHint": tool.destroys,
+            "idempotentHint": tool.repeats,
+            "openWorldHint": tool.open_world,
+        },
+        "inputSchema": tool.input_schema,
+        "outputSchema": tool.output_schema,
+    }
+
+
+def listed(tools: Iterable["Tool"], names: "Spelling") -> list[dict[str, Any]]:
+    """List tools in their order, spelled as told."""
+    return [_spelled(described(tool), names) for tool in tools]
+
+
+def listed_ahead(toolset: "Toolset", names: "Spelling") -> list[dict[str, Any]]:
+    """List the tools of a set from the file, without importing any."""
+    entries = json.loads(AHEAD.read_text(encoding="utf-8"))
+    return [
+        _spelled(entry["tool"], names)
+        for entry in entries
+        if toolset == "all" or toolset in entry["toolsets"]
+    ]
+
+
+def ahead(tools: Iterable["Tool"]) -> str:
+    """Return what the file should hold."""
+    entries = [{"toolsets": sorted(tool.toolsets), "tool": described(tool)} for tool in tools]
+    return (
+        json.dumps(entries, ensure_ascii=False, separators=(",", ":")).replace(
+            '},{"toolsets"', '},\n{"toolsets"'
+        )
+        + "\n"
+    )
+
+
+def _spelled(description: Mapping[str, Any], names: "Spelling") -> dict[str, Any]:
+    name: str = description["name"]
+    return {**description, "name": name if names == "dotted" else name.replace(".", "_")}
