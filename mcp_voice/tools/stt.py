@@ -61,8 +61,8 @@ class Connect(Arguments):
         str | None,
         Field(
             max_length=64,
-            description="pocketsphinx works on this machine; one that is not there says what is. Left out, the "
-            "server's default.",
+            description="pocketsphinx works on this machine; one that is not there says what is. "
+            "Left out, the server's default.",
         ),
     ] = None
     config: Listening

@@ -90,8 +90,8 @@ class Spoken(Answer):
 async def synthesize(ask: Synthesize, desk: Desk) -> Spoken:
     """Turn text into telephone audio (mu-law, 8 kHz).
 
-    To say it in a call, hand it to twilio.sendAudio, with the text. Waits until everything is made; with stream it
-    returns at once, and you fetch the audio as it is made: tts.status with after.
+    To say it in a call, hand it to twilio.sendAudio, with the text. Waits until everything is made; with
+    stream it returns at once, and you fetch the audio as it is made: tts.status with after.
     """
     config = VoiceConfig(ask.config.voice or desk.voice, ask.config.language, ask.config.speed)
     speaks = desk.providers.voice(ask.config.provider)
