@@ -45,7 +45,7 @@ class Rules:
     lead: Lead = field(default_factory=Lead)
     most_calls: int = 500
     listens: bool = True
-    """Whether calls have ears: without, audio is only counted."""
+    """Whether calls have ears: without, speech is found and counted, and goes nowhere."""
 
 
 class HeldOutlet:
