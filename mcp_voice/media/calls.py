@@ -44,8 +44,6 @@ class Rules:
     patience: Patience = field(default_factory=Patience)
     lead: Lead = field(default_factory=Lead)
     most_calls: int = 500
-    listens: bool = True
-    """Whether calls have ears: without, speech is found and counted, and goes nowhere."""
 
 
 class HeldOutlet:
@@ -224,8 +222,6 @@ class Calls:
 
     def _hears(self, session: Session) -> tuple[Hears | None, VoiceError | None]:
         """Return the vendor that hears this call, or why there is none."""
-        if not self._rules.listens:
-            return None, None
         try:
             return self._providers.ear(session.stt_provider), None
         except VoiceError as error:

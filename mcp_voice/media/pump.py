@@ -74,7 +74,7 @@ class Leg:
         self.over = anyio.Event()
         self.done = anyio.Event()
         self.began_ns = time.time_ns()
-        self.frames = self.bytes = self.speech = self.sent = self.garbled = 0
+        self.frames = self.bytes = self.sent = self.garbled = 0
         self._call = call
         self._wire = wire
         self._outlet = outlet
@@ -126,7 +126,6 @@ class Leg:
                 self._counts.sent_bytes += len(effect.payload)
                 self._outlet.write(self._wire.send(effect))
             case Listen() | Finalize():
-                self.speech += len(effect.audio) if isinstance(effect, Listen) else 0
                 if self.ear is not None:
                     self.ear.take(effect)
             case Note() | TurnDone():
@@ -174,8 +173,7 @@ class Leg:
     @property
     def sums(self) -> dict[str, int]:
         """What went through, for the line that a call leaves in the log: messages, and bytes of audio."""
-        counted = ("frames", "bytes", "speech", "sent", "garbled")
-        return {name: getattr(self, name) for name in counted}
+        return {"frames": self.frames, "bytes": self.bytes, "sent": self.sent, "garbled": self.garbled}
 
     def trace(self) -> None:
         """Leave the call's spans behind."""

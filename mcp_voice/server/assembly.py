@@ -31,6 +31,7 @@ from mcp_voice.media.calls import Calls, Rules
 from mcp_voice.media.endpoint import Endpoint
 from mcp_voice.ports import Desk, Providers, SessionStore
 from mcp_voice.providers import Registry
+from mcp_voice.providers.counting import COUNTING, Counting
 from mcp_voice.providers.vad import make_vad
 from mcp_voice.server import http, mcp
 from mcp_voice.server.care import bury, sweep
@@ -134,7 +135,8 @@ async def assemble(settings: Settings, *, public_port: int) -> AsyncIterator[Hou
         store = open_store(settings.store)
         stack.push_async_callback(store.aclose)
         alone = stack.enter_context(tenancy(getattr(store, "path", None)))
-        providers = Registry(counts, hears=settings.speech.stt, speaks=settings.speech.tts)
+        hears = COUNTING if settings.media.loopback_echo else settings.speech.stt
+        providers = Registry(counts, hears=hears, speaks=settings.speech.tts, also={COUNTING: Counting()})
         stack.push_async_callback(providers.aclose)
         _introduce(providers)
         vad = make_vad(settings.media.vad)
@@ -208,7 +210,6 @@ def _rules(media: Media) -> Rules:
         patience=Patience(end_of_turn=media.endpointing_ms / 1_000, barge_in=media.barge_in_ms / 1_000),
         lead=Lead(least=lead * 0.75, most=lead),
         most_calls=media.max_calls,
-        listens=not media.loopback_echo,
     )
 
 
