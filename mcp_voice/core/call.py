@@ -169,7 +169,9 @@ class Call:
             case Play():
                 self._exchange.asked(now)
                 self._interruptible = news.interruptible
-                self._playout.queue(news.audio, news.text, tracked=news.tracked)
+                self._playout.queue(
+                    news.audio, news.text, tracked=news.tracked, part=news.part, last=news.last
+                )
             case Mark():
                 self._playout.mark(news.name)
             case Tick():

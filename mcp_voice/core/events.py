@@ -127,14 +127,18 @@ Heard: TypeAlias = Partial | Final | EarFailed
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Say this: queue mu-law audio behind what already plays. `text` is what it
-    says, when known; `tracked` puts marks in it so that we learn what was heard.
+    """Say this: queue mu-law audio behind what already plays. `text` is what it says, when known; `tracked`
+    puts marks in it so that we learn what was heard.
+
+    What is made clause by clause has one `part`, and is one utterance until its `last`.
     """
 
     audio: bytes
     text: str | None = None
     interruptible: bool = True
     tracked: bool = True
+    part: str = ""
+    last: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ that comes after our clear proves nothing and is not counted.
 """
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
@@ -46,12 +46,25 @@ class Lead:
     most: float = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A clause of an utterance, and where its audio ends."""
+
+    text: str
+    ends_ms: int
+
+
 @dataclass(slots=True)
 class Utterance:
-    """One thing said to the caller. All counts are milliseconds of its own audio."""
+    """One thing said to the caller, clause by clause. All counts are milliseconds of its own audio.
+
+    It is `whole` when no more of it will be queued.
+    """
 
     number: int
-    text: str | None = None
+    part: str = ""
+    spans: list[Span] = field(default_factory=list)
+    whole: bool = True
     total_ms: int = 0
     sent_ms: int = 0
     confirmed_ms: int = 0
@@ -66,18 +79,41 @@ class Utterance:
         return self.heard_ms / self.total_ms if self.total_ms else 1.0
 
     @property
+    def text(self) -> str | None:
+        """Its words; None if nobody said what they are."""
+        return " ".join(span.text for span in self.spans) or None
+
+    @property
     def heard_text(self) -> str | None:
-        """The words that were heard, cut at the word being spoken."""
-        if self.text is None or not self.cut:
+        """The words that were heard: whole clauses, and of the one that was cut as many as its time had."""
+        if not self.cut or not self.spans:
             return self.text
-        words, spoken = self.text.split(), self.fraction * len(self.text)
         kept: list[str] = []
-        for word in words:
-            spoken -= len(word) + 1
-            if spoken < -(len(word) + 1) / 2:
+        began = 0
+        for span in self.spans:
+            if self.heard_ms < span.ends_ms:
+                kept += _spoken(span.text, (self.heard_ms - began) / (span.ends_ms - began))
                 break
-            kept.append(word)
+            kept.append(span.text)
+            began = span.ends_ms
         return " ".join(kept)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left of it to send, now or later."""
+        return self.whole and self.sent_ms == self.total_ms
+
+
+def _spoken(text: str, fraction: float) -> list[str]:
+    """Return the words of a clause that have been said after a fraction of its time, more than half of each."""
+    left = fraction * len(text)
+    kept = []
+    for word in text.split():
+        left -= len(word) + 1
+        if left < -(len(word) + 1) / 2:
+            break
+        kept.append(word)
+    return kept
 
 
 @dataclass(slots=True)
@@ -108,19 +144,39 @@ class Playout:
         self._voided: Counter[str] = Counter()
         self._open: deque[Utterance] = deque()
         self._numbers = 0
+        self._cut_part = ""
         self.ends_at = 0.0
         """When all audio sent so far will have been played."""
 
-    def queue(self, audio: bytes, text: str | None = None, *, tracked: bool = True) -> int:
-        """Say this after what is queued; return the utterance's number, 0 if it is not tracked."""
+    def queue(
+        self, audio: bytes, text: str | None = None, *, tracked: bool = True, part: str = "", last: bool = True
+    ) -> int:
+        """Say this after what is queued; return the utterance's number, 0 if it is not tracked.
+
+        What has the same `part` is one utterance, until its `last` is queued or
+        it is cut: what comes of it later is not said.
+        """
         audio = pad(audio)
         utterance = None
         if tracked:
-            self._numbers += 1
-            utterance = Utterance(self._numbers, text, len(audio) // _BYTES_PER_MS)
-            self._open.append(utterance)
-        self._queue.append(_Stretch(audio, utterance))
+            if part and part == self._cut_part:
+                return 0
+            utterance = self._utterance(part)
+            utterance.total_ms += len(audio) // _BYTES_PER_MS
+            utterance.whole = last
+            if text is not None:
+                utterance.spans.append(Span(text, utterance.total_ms))
+        if audio:
+            self._queue.append(_Stretch(audio, utterance))
         return utterance.number if utterance else 0
+
+    def _utterance(self, part: str) -> Utterance:
+        """Return the utterance that this part goes on with, or a new one."""
+        if part and self._open and self._open[-1].part == part and not self._open[-1].whole:
+            return self._open[-1]
+        self._numbers += 1
+        self._open.append(Utterance(self._numbers, part))
+        return self._open[-1]
 
     def mark(self, name: str) -> None:
         """Put a tool's mark behind what is queued."""
@@ -187,20 +243,20 @@ class Playout:
                 found.append(Echo(mark=mark))
             else:
                 utterance.confirmed_ms = at_ms
-                if at_ms == utterance.total_ms:
+                if utterance.whole and at_ms == utterance.total_ms:
                     found.append(Echo(finished=self._finish(utterance)))
             if mark == name:
                 return found
 
     def overdue(self, now: float, patience: float = 1.0) -> list[Utterance]:
         """Return utterances played to the end by the clock whose last mark never came back."""
-        late = [u for u in self._open if u.sent_ms == u.total_ms and now >= u.ends_at + patience]
+        late = [u for u in self._open if u.finished and now >= u.ends_at + patience]
         return [self._finish(utterance) for utterance in late]
 
     @property
     def overdue_at(self) -> float | None:
         """When the oldest utterance would be overdue; None while none waits for its mark."""
-        waiting = (u.ends_at for u in self._open if u.sent_ms == u.total_ms)
+        waiting = (u.ends_at for u in self._open if u.finished)
         return next((ends + 1.0 for ends in waiting), None)
 
     def _finish(self, utterance: Utterance) -> Utterance:
@@ -219,10 +275,11 @@ class Playout:
         self._queue.clear()
         touched = list(self._open)
         self._open.clear()
+        self._cut_part = touched[-1].part if touched else ""
         for utterance in touched:
             begun = 0.0 if utterance.began_at is None else now - utterance.began_at
             by_clock = max(0, min(round(begun * 1000), utterance.sent_ms))
             utterance.heard_ms = max(by_clock, utterance.confirmed_ms)
-            utterance.cut = utterance.heard_ms < utterance.total_ms
+            utterance.cut = utterance.heard_ms < utterance.total_ms or not utterance.whole
         self.ends_at = min(self.ends_at, now)
         return touched

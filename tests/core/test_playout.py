@@ -109,6 +109,47 @@ def test_an_echo_proves_the_marks_before_it_too() -> None:
     ]
 
 
+def test_clauses_of_one_part_are_one_utterance_heard_clause_by_clause() -> None:
+    playout = Playout()
+    playout.queue(speech(1.0), "Good evening,", part="p", last=False)
+    playout.queue(speech(0.5), "we are", part="p", last=False)
+    playout.queue(speech(2.0), "one two three four", part="p")
+    play_on(playout, until=2.4)
+
+    [cut] = playout.cut(now=2.5)
+
+    assert cut.text == "Good evening, we are one two three four"
+    assert cut.heard_text == "Good evening, we are one two"
+    assert cut.heard_ms == 2_500
+
+
+def test_what_is_made_of_a_part_after_its_cut_is_not_said() -> None:
+    playout = Playout()
+    playout.queue(speech(1.0), "first", part="p", last=False)
+    play_on(playout, until=0.2)
+    playout.cut(now=0.4)
+
+    late = playout.queue(speech(1.0), "second", part="p")
+    other = playout.queue(speech(1.0), "an answer", part="q")
+
+    assert late == 0
+    assert other == 2
+    assert len(audio(playout.due(now=0.5))) == SECOND // 2
+
+
+def test_a_part_that_ends_with_nothing_is_over_when_what_there_was_has_been_played() -> None:
+    playout = Playout()
+    playout.queue(speech(0.4), "that was all", part="p", last=False)
+    playout.due(now=0.0)
+    early = [*playout.reached("mv:1:200"), *playout.reached("mv:1:400"), *playout.overdue(now=2.0)]
+
+    playout.queue(b"", part="p")
+    [over] = playout.overdue(now=2.0)
+
+    assert early == []
+    assert over.heard_text == "that was all"
+
+
 def test_a_cut_in_the_last_instant_loses_no_word() -> None:
     playout = Playout()
     playout.queue(speech(1.0), "every word was heard")
