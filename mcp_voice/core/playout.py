@@ -105,7 +105,7 @@ class Utterance:
 
 
 def _spoken(text: str, fraction: float) -> list[str]:
-    """Return the words of a clause that have been said after a fraction of its time, more than half of each."""
+    """Return the words of a clause of which more than half has been said after a fraction of its time."""
     left = fraction * len(text)
     kept = []
     for word in text.split():
@@ -149,7 +149,13 @@ class Playout:
         """When all audio sent so far will have been played."""
 
     def queue(
-        self, audio: bytes, text: str | None = None, *, tracked: bool = True, part: str = "", last: bool = True
+        self,
+        audio: bytes,
+        text: str | None = None,
+        *,
+        tracked: bool = True,
+        part: str = "",
+        last: bool = True,
     ) -> int:
         """Say this after what is queued; return the utterance's number, 0 if it is not tracked.
 
