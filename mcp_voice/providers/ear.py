@@ -23,7 +23,9 @@ from mcp_voice.providers.workers.messages import Begin, Decided, Deciding, Finis
 LONGEST_UTTERANCE: Final = 30 * 8_000
 """Bytes, 30 s: a caller who speaks for longer is taken down in parts."""
 MOST_KEPT: Final = 90 * 8_000
-"""Bytes of speech that an ear keeps while it waits for a child; then the oldest goes."""
+"""Bytes of speech that an ear keeps while it waits for a child; with more, the oldest goes."""
+LONGEST_WAIT: Final = 60.0
+"""Seconds that an utterance waits for a child: longer than others may take for theirs."""
 STEP: Final = 1_600
 """Bytes, 200 ms, after which a child says what it has heard so far; it need not have them sooner."""
 
@@ -90,8 +92,6 @@ class ChildEar:
             room = LONGEST_UTTERANCE - len(utterance.audio)
             self._take(utterance, audio[:room])
             audio = audio[room:]
-        if len(self._waiting) > 1:
-            self._forget()
 
     def finalize(self) -> None:
         """End the utterance, if there is one; its `Final` comes even if it has no words."""
@@ -125,6 +125,7 @@ class ChildEar:
         self._worker.add_done_callback(lambda _: call(self))
 
     def _begin(self) -> Utterance:
+        self._forget()
         self._speaking = Utterance()
         self._waiting.append(self._speaking)
         self._came.set()
@@ -154,8 +155,8 @@ class ChildEar:
         self._spoke.set()
 
     def _forget(self) -> None:
-        """Drop the oldest utterance that waits, if there is too much to keep."""
-        if sum(len(utterance.audio) for utterance in self._waiting) > MOST_KEPT:
+        """Drop the oldest utterances that wait, while there is too much to keep."""
+        while sum(len(utterance.audio) for utterance in self._waiting) > MOST_KEPT:
             oldest = self._waiting.popleft()
             self._lose(oldest, TooMany("The caller said more than is kept until a recogniser is free."))
 
@@ -188,7 +189,7 @@ class ChildEar:
 
     async def _decide(self, utterance: Utterance) -> Decided:
         """Follow one child through an utterance. Raises `ProviderFailed`, and `TooMany` if there is none."""
-        async with self._pool.lend(LONGEST_UTTERANCE / 8_000) as engine:
+        async with self._pool.lend(LONGEST_WAIT) as engine:
             child = await engine.child()
             with child.open() as job:
                 try:

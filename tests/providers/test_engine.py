@@ -3,10 +3,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from threading import Event
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import psutil
@@ -226,25 +226,18 @@ async def test_no_process_is_left_after_aclose(stopped: bool) -> None:
             await engine.child()
 
 
-def plain_loop(main: Coroutine[Any, Any, int]) -> int:
-    return asyncio.run(main)
-
-
-def uv_loop(main: Coroutine[Any, Any, int]) -> int:
-    pid: int = pytest.importorskip("uvloop", reason="uvloop is not made for this system").run(main)
-    return pid
-
-
-@pytest.mark.parametrize("run", [plain_loop, uv_loop])
-def test_no_process_is_left_when_the_loop_is_closed(run: Callable[[Coroutine[Any, Any, int]], int]) -> None:
-    engine: Engine[SpeakingReply] = Engine("parrot", PARROT, msgspec.msgpack.Decoder(SpeakingReply), Counts())
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_no_process_is_left_when_the_loop_is_closed(loop: str) -> None:
+    runs = pytest.importorskip(loop, reason=f"{loop} is not made for this system")
+    replies = msgspec.msgpack.Decoder(SpeakingReply)
+    engine: Engine[SpeakingReply] = Engine("parrot", PARROT, replies, Counts())
 
     async def use() -> int:
         child = await engine.child()
         await repeat(child, "hello")
         return child.process.pid
 
-    pid = run(use())
+    pid = runs.run(use())
 
     assert not psutil.pid_exists(pid)
 

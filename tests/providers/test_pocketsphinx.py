@@ -247,7 +247,8 @@ async def test_a_stopped_child_delays_nobody_and_is_replaced() -> None:
         ear.finalize()
         *_, failed, final = [each for each in await until_final(ear) if not isinstance(each, Partial)]
 
-        assert sorted(seconds)[-2] < 0.005
+        assert sorted(seconds)[len(seconds) * 9 // 10] < 0.005
+        assert max(seconds) < 0.1  # whoever else has the processor
         assert isinstance(failed, EarFailed)
         assert "did not answer within 0.3 s" in failed.why
         assert isinstance(final, FinalWords)
@@ -303,8 +304,7 @@ async def test_an_ear_that_waits_keeps_a_minute_and_a_half_and_drops_the_oldest(
         waiting.hear(utterance("yes"), onset=True)
         waiting.finalize()
         await anyio.lowlevel.checkpoint()
-        for _ in range(4):
-            waiting.hear(bytes(LONGEST_UTTERANCE), onset=True)
+        waiting.hear(bytes(5 * LONGEST_UTTERANCE))
         lost = await anext(aiter(waiting.heard()))
         speaking.finalize()
         await until_final(speaking)
