@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from mcp_voice.core.audio import TELEPHONE, AudioFormat
+from mcp_voice.core.conversation import Ask, Conversation, Outcome
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import Heard, Request, Started, StreamEvent, WireCommand
 from mcp_voice.core.session import Change, Entry, Session, change
@@ -223,8 +224,17 @@ class LiveCall(Protocol):
     call_sid: str
     stream_sid: str
 
+    conversation: Conversation
+    """What its agent has been told, and waits for."""
+
     def ask(self, request: Request) -> None:
         """Ask something of it; returns at once."""
+
+    def fail(self, ask: Ask, error: Exception) -> None:
+        """Let whoever waits for it know that it cannot be."""
+
+    async def outcome(self, ask: Ask, seconds: float) -> Outcome:
+        """Wait until something has come of what its agent waits for, so many seconds at most."""
 
 
 class HeldCall(LiveCall, Protocol):
@@ -247,6 +257,9 @@ class Switchboard(Protocol):
         self, *, session_id: str | None = None, call_sid: str | None = None, stream_sid: str | None = None
     ) -> LiveCall | None:
         """Return the live call of that name, or None."""
+
+    def all(self) -> Sequence[LiveCall]:
+        """Return every live call of this process."""
 
     async def hold(self, started: Started) -> HeldCall:
         """Take on a call whose socket somebody else holds; its session is joined or made.

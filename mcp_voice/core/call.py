@@ -222,8 +222,9 @@ class Call:
 
     def _said(self, utterance: Utterance, why: str = "") -> list[Effect]:
         """Write down an utterance that was played to its end, or cut."""
+        part = {"part": utterance.part} if utterance.part else {}
         if not utterance.cut:
-            note = Note("agentSaid", {"text": utterance.text, "durationMs": utterance.total_ms})
+            note = Note("agentSaid", {"text": utterance.text, "durationMs": utterance.total_ms, **part})
         else:
             note = Note(
                 "interrupted" if why == "interrupted" else "agentCut",
@@ -232,6 +233,7 @@ class Call:
                     "heardByCaller": utterance.heard_text,
                     "heardMs": utterance.heard_ms,
                     "heardFraction": round(utterance.fraction, 3),
+                    **part,
                 },
             )
         return [note, *self._exchange.said(utterance)]

@@ -66,7 +66,8 @@ class HeldLeg:
     def __init__(self, leg: Leg, outlet: HeldOutlet) -> None:
         self.leg = leg
         self.session_id, self.call_sid, self.stream_sid = leg.session_id, leg.call_sid, leg.stream_sid
-        self.ask = leg.ask
+        self.ask, self.fail, self.outcome = leg.ask, leg.fail, leg.outcome
+        self.conversation = leg.conversation
         self._outlet = outlet
 
     def hear(self, events: Sequence[StreamEvent]) -> None:
@@ -145,6 +146,10 @@ class Calls:
             if leg.session_id == session_id or (call_sid is not None and leg.call_sid == call_sid):
                 return leg
         return None
+
+    def all(self) -> list[Leg]:
+        """Return every live call."""
+        return list(self._legs.values())
 
     # ─── taking on and giving up ─────────────────────────────────────────────
 

@@ -6,6 +6,7 @@ from mcp import Client
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from mcp_voice.tools.catalogue import gather
 from tests.e2e.processes import running
 from tests.e2e.wire import begin, stop
 
@@ -36,7 +37,7 @@ async def test_tools_and_calls_are_on_two_ports_and_sigterm_waits_for_the_call()
         await stop(stream)
         status = await program.ended(5)
 
-    assert len(tools) == 24
+    assert len(tools) == len(gather())
     assert elsewhere == [404, 404, 404]
     assert (ready.status_code, ready.json()["calls"]) == (200, 1)
     assert (draining.status_code, draining.json()["draining"]) == (503, True)

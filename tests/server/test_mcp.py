@@ -13,6 +13,7 @@ from mcp_voice.errors import NotConfigured
 from mcp_voice.server.limits import Rates
 from mcp_voice.server.mcp import build, build_ahead
 from mcp_voice.server.operator import Operator
+from mcp_voice.tools.catalogue import gather
 from tests.server.counter import CATALOGUE, Lines, desk
 
 pytestmark = pytest.mark.anyio
@@ -184,7 +185,7 @@ async def test_tools_are_listed_before_there_is_an_operator() -> None:
         with pytest.raises(MCPError, match="Unknown tool"):
             await client.call_tool("line.nope")
 
-    assert [tool.name for tool in listed] == ["session_get", "telephony_transfer", "telephony_hangup"]
+    assert [tool.name for tool in listed] == [tool.underscored for tool in gather().toolset("agent")]
 
 
 async def test_an_operator_who_cannot_come_is_every_calls_answer() -> None:

@@ -1,0 +1,211 @@
+"""What an agent has been told of a call, and what it is waiting for.
+
+A conversation reads the call's log as it is written. What the caller said is
+kept until the agent has had it: told once, it counts as had when the agent
+asks for something again, unless it says up to where it has read; the rest is
+told again, `repeated`. An `Ask` is one thing an agent waits for; `outcome` says when there
+is something to tell, and what.
+
+    ask ─▶ pending … spoken … (silence) ─▶ noReply
+                 └ final ─▶ reply    └ ended ─▶ hungUp    └ dtmf ─▶ dtmf
+
+It reads no clock: `now` is seconds, and `wakes_at` says when time alone could
+change the outcome.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
+
+from mcp_voice.core.session import Entry
+
+Outcome: TypeAlias = Literal["reply", "noReply", "pending", "stale", "hungUp", "dtmf", "spoken", "failed"]
+Expect: TypeAlias = Literal["answer", "yesNo", "digits", "name", "spelling", "long"]
+
+NO_REPLY: Final[dict[Expect, float]] = {
+    "answer": 8.0, "yesNo": 6.0, "digits": 12.0, "name": 10.0, "spelling": 12.0, "long": 15.0,
+}  # fmt: skip
+"""Seconds of silence, after we have spoken, that mean that there is no answer."""
+
+LONGEST_WAIT: Final = 25.0
+SHORTEST_WAIT: Final = 0.3
+"""Seconds a request is held at most, and at least whatever its client bears."""
+
+MOST_ASKS: Final = 8
+"""Requests that wait on one call at once; an older one has its answer when its time is over."""
+
+NEXT_KEY: Final = 2.0
+"""Seconds to wait for another key before the digits are told."""
+
+
+@dataclass(slots=True)
+class Words:
+    """Something the caller said; `repeated` if it was told before and not acknowledged."""
+
+    seq: int
+    text: str
+    confidence: float | None = None
+    rejected: bool = False
+    repeated: bool = False
+
+
+@dataclass(slots=True)
+class Spoken:
+    """What became of what the agent said."""
+
+    text: str | None
+    heard_by_caller: str | None
+    interrupted: bool = False
+    heard_fraction: float = 1.0
+
+
+@dataclass(slots=True)
+class Ask:
+    """One thing an agent waits for: to have said `says`, if it says something, and an answer, if it listens.
+
+    Silence means something only once it has been said; `part` is what it is called on its way.
+    """
+
+    says: str | None = None
+    part: str = ""
+    listens: bool = True
+    expect: Expect = "answer"
+    quiet_since: float | None = None
+    spoken: Spoken | None = None
+    speech: bool = False
+    replied: bool = False
+    key_at: float | None = None
+    failed: Exception | None = None
+
+
+class Conversation:
+    """One call's, from its agent's side."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.ended = False
+        self.patience = LONGEST_WAIT
+        """The longest wait that this agent's client has shown to bear, in seconds."""
+        self._asks: list[Ask] = []
+        self._heard: list[Words] = []
+        self._told: set[int] = set()
+        self._digits = ""
+
+    # ─── what happens ────────────────────────────────────────────────────────
+
+    def read(self, entries: Iterable[Entry], now: float) -> None:
+        """Take new lines of the log."""
+        for entry in entries:
+            self.seq = max(self.seq, entry.seq)
+            self._read(entry, now)
+
+    def _read(self, entry: Entry, now: float) -> None:
+        data = entry.data
+        match entry.kind:
+            case "final" if data.get("text"):
+                self._heard.append(
+                    Words(entry.seq, data["text"], data.get("confidence"), bool(data.get("rejected")))
+                )
+            case "dtmf":
+                self._digits += data["digit"]
+            case "ended":
+                self.ended = True
+            case "answered":
+                self.ended = False
+        for ask in self._asks:
+            self._wait(ask, entry, now)
+
+    def _wait(self, ask: Ask, entry: Entry, now: float) -> None:
+        data = entry.data
+        match entry.kind:
+            case "speechStarted":
+                ask.speech = True
+            case "final":
+                ask.speech, ask.quiet_since = False, now
+                ask.replied |= bool(data.get("text"))
+            case "dtmf":
+                ask.key_at = now
+            case "agentSaid" if ask.part and data.get("part") == ask.part:
+                ask.spoken = Spoken(data.get("text"), data.get("text"))
+                ask.quiet_since = now
+            case "interrupted" | "agentCut" if ask.part and data.get("part") == ask.part:
+                ask.spoken = Spoken(
+                    data.get("text"), data.get("heardByCaller"), True, data.get("heardFraction", 0.0)
+                )
+                ask.quiet_since = now
+
+    # ─── what the agent is told ──────────────────────────────────────────────
+
+    def acknowledge(self, after: int | None = None) -> None:
+        """The agent asks for something again: it has had what it was told, or what is up to `after`."""
+        had = self._told if after is None else {seq for seq in self._told if seq <= after}
+        self._heard = [words for words in self._heard if words.seq not in had]
+        self._told -= had
+
+    @property
+    def untold(self) -> bool:
+        """Whether the caller has said something that the agent was never told."""
+        return any(words.seq not in self._told for words in self._heard)
+
+    def tell(self) -> list[Words]:
+        """Hand over what has been heard and not yet acknowledged, oldest first."""
+        told = [replace(words, repeated=words.seq in self._told) for words in self._heard]
+        self._told.update(words.seq for words in told)
+        return told
+
+    def digits(self) -> str:
+        """Hand over the keys pressed since the last time."""
+        digits, self._digits = self._digits, ""
+        return digits
+
+    # ─── what the agent waits for ────────────────────────────────────────────
+
+    def begin(self, ask: Ask, now: float) -> Ask:
+        """Wait for something new; silence counts from now unless something is said first.
+
+        While the very same words wait for their answer they are not said again: their ask goes on.
+        """
+        for known in self._asks:
+            if known.says is not None and known.says == ask.says:
+                return known
+        ask.quiet_since = now if ask.says is None else None
+        ask.replied = self.untold
+        ask.key_at = now if self._digits else None
+        self._asks = [*self._asks[1 - MOST_ASKS :], ask]
+        return ask
+
+    def leave(self, ask: Ask, waited: float) -> None:
+        """Its client has gone after so many seconds: wait less long from now on."""
+        if ask.says is None:
+            self.finish(ask)
+        self.patience = max(SHORTEST_WAIT, min(self.patience, 0.8 * waited))
+
+    def finish(self, ask: Ask) -> None:
+        """It has its outcome."""
+        if ask in self._asks:
+            self._asks.remove(ask)
+
+    def outcome(self, ask: Ask, now: float) -> Outcome:
+        """Say what has come of it; `pending` while nothing has."""
+        said = ask.says is None or ask.spoken is not None
+        if ask.failed is not None:
+            return "failed"
+        if self.ended:
+            return "hungUp"
+        if said and not ask.listens:
+            return "spoken"
+        if ask.replied and said and not ask.speech:
+            return "reply"
+        if ask.key_at is not None and now >= ask.key_at + NEXT_KEY:
+            return "dtmf"
+        quiet = said and not ask.speech and ask.quiet_since is not None
+        if quiet and now >= (ask.quiet_since or now) + NO_REPLY[ask.expect]:
+            return "noReply"
+        return "pending"
+
+    def wakes_at(self, ask: Ask) -> float | None:
+        """When time alone could change the outcome; None if it could not."""
+        times = [] if ask.key_at is None else [ask.key_at + NEXT_KEY]
+        if ask.quiet_since is not None and not ask.speech:
+            times.append(ask.quiet_since + NO_REPLY[ask.expect])
+        return min(times, default=None)

@@ -1,0 +1,165 @@
+"""What an agent is told, and what it waits for."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_voice.core.conversation import LONGEST_WAIT, NEXT_KEY, NO_REPLY, Ask, Conversation
+from mcp_voice.core.session import Entry
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Log:
+    """Writes lines, numbered, into a conversation."""
+
+    def __init__(self) -> None:
+        self.talk = Conversation()
+        self._seq = 0
+
+    def write(self, kind: str, now: float = 0.0, **data: Any) -> None:
+        self._seq += 1
+        self.talk.read([Entry(seq=self._seq, at=AT, kind=kind, data=data)], now)
+
+
+def test_an_answer_after_our_words_is_a_reply() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="How many?", part="p"), now=0.0)
+    assert log.talk.outcome(ask, now=5.0) == "pending"
+    log.write("agentSaid", 6.0, text="How many?", part="p")
+    log.write("speechStarted", 7.0)
+    assert log.talk.outcome(ask, now=30.0) == "pending"
+    log.write("final", 31.0, text="four")
+
+    assert log.talk.outcome(ask, now=31.0) == "reply"
+    assert [words.text for words in log.talk.tell()] == ["four"]
+
+
+def test_a_caller_who_cuts_in_has_replied_when_their_words_are_final() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="a long sentence", part="p"), now=0.0)
+    log.write("speechStarted", 1.0)
+    log.write("interrupted", 1.3, text="a long sentence", part="p", heardByCaller="a long", heardFraction=0.5)
+    assert log.talk.outcome(ask, now=1.4) == "pending"
+    log.write("final", 2.0, text="stop")
+
+    assert log.talk.outcome(ask, now=2.0) == "reply"
+    assert ask.spoken is not None
+    assert (ask.spoken.heard_by_caller, ask.spoken.interrupted) == ("a long", True)
+
+
+@pytest.mark.parametrize("expect", list(NO_REPLY))
+def test_silence_means_no_reply_after_as_long_as_the_kind_of_answer_takes(expect: Any) -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="Yes or no?", part="p", expect=expect), now=0.0)
+    log.write("agentSaid", 10.0, text="Yes or no?", part="p")
+
+    assert log.talk.wakes_at(ask) == 10.0 + NO_REPLY[expect]
+    assert log.talk.outcome(ask, now=9.9 + NO_REPLY[expect]) == "pending"
+    assert log.talk.outcome(ask, now=10.0 + NO_REPLY[expect]) == "noReply"
+
+
+def test_a_sound_without_words_starts_the_silence_afresh() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(), now=0.0)
+    log.write("speechStarted", 7.0)
+    log.write("final", 8.5, text="")
+
+    assert log.talk.outcome(ask, now=10.0) == "pending"
+    assert log.talk.outcome(ask, now=8.5 + NO_REPLY["answer"]) == "noReply"
+
+
+def test_keys_are_told_together_when_no_more_come() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(), now=0.0)
+    log.write("dtmf", 1.0, digit="4")
+    log.write("dtmf", 2.0, digit="2")
+
+    assert log.talk.outcome(ask, now=2.0) == "pending"
+    assert log.talk.outcome(ask, now=2.0 + NEXT_KEY) == "dtmf"
+    assert log.talk.digits() == "42"
+    assert log.talk.digits() == ""
+
+
+def test_the_end_of_the_call_is_told_to_whoever_waits() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="hello"), now=0.0)
+    log.write("ended", 1.0, reason="stop")
+
+    assert log.talk.outcome(ask, now=1.0) == "hungUp"
+
+
+def test_what_was_said_is_told_when_nobody_listens_for_more() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="one moment", part="p", listens=False), now=0.0)
+    log.write("agentSaid", 1.0, text="one moment", part="p")
+
+    assert log.talk.outcome(ask, now=1.0) == "spoken"
+
+
+def test_a_next_request_acknowledges_what_was_told_and_no_more() -> None:
+    log = Log()
+    log.write("final", text="first")
+    told = log.talk.tell()
+    log.write("final", text="second")
+    log.talk.acknowledge()
+
+    assert [words.text for words in told] == ["first"]
+    assert [(words.text, words.repeated) for words in log.talk.tell()] == [("second", False)]
+
+
+def test_what_a_client_says_it_has_not_read_is_told_again() -> None:
+    log = Log()
+    log.write("final", text="first")
+    log.write("final", text="second")
+    log.talk.tell()
+    log.talk.acknowledge(after=1)
+
+    assert [(words.text, words.repeated) for words in log.talk.tell()] == [("second", True)]
+    assert not log.talk.untold
+
+
+def test_a_client_that_gave_up_waits_for_the_same_words_and_they_are_not_said_twice() -> None:
+    log = Log()
+    first = log.talk.begin(Ask(says="How many?", part="p"), now=0.0)
+    log.talk.leave(first, waited=0.5)
+
+    again = log.talk.begin(Ask(says="How many?", part="p"), now=0.6)
+    log.talk.finish(first)
+    after_the_answer = log.talk.begin(Ask(says="How many?", part="p"), now=9.0)
+
+    assert again is first
+    assert after_the_answer is not first
+
+
+def test_a_client_that_gives_up_early_is_kept_waiting_less_long() -> None:
+    log = Log()
+    assert log.talk.patience == LONGEST_WAIT
+
+    log.talk.leave(log.talk.begin(Ask(), now=0.0), waited=10.0)
+
+    assert log.talk.patience == 8.0
+
+
+@given(st.lists(st.sampled_from(["final", "tell", "ack"]), max_size=40))
+def test_nothing_heard_is_lost_and_nothing_acknowledged_is_told_again(plan: list[str]) -> None:
+    log, said, had = Log(), 0, set[str]()
+    last: set[str] = set()
+
+    for step in plan:
+        match step:
+            case "final":
+                said += 1
+                log.write("final", text=f"words {said}")
+            case "tell":
+                last = {words.text for words in log.talk.tell()}
+                assert not last & had
+            case "ack":
+                log.talk.acknowledge()
+                had |= last
+    had |= {words.text for words in log.talk.tell()}
+
+    assert had == {f"words {n}" for n in range(1, said + 1)}

@@ -1,0 +1,201 @@
+"""A conversation through `telephony.say` and `telephony.listen`, on a live call."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import anyio
+import pytest
+
+from mcp_voice.core.events import Audio, Digit, Started
+from mcp_voice.core.events import Final as FinalWords
+from mcp_voice.errors import Invalid, NotFound, NotLive, ProviderFailed, SessionClosed
+from mcp_voice.media.calls import HeldLeg
+from mcp_voice.ports import VoiceConfig
+from tests.tools.desk import Office, an_office
+from tests.twins import Listener, Speaker, Vendors, sound
+
+UTTERANCE = sound((True, 600), (False, 700))
+
+
+def a_caller(*words: str, speaker: Speaker | None = None) -> Vendors:
+    lines = [FinalWords(text, 0.9) for text in words]
+    return Vendors(Listener(lines), speaker or Speaker(ms_per_character=2))
+
+
+async def a_call(office: Office) -> HeldLeg:
+    return await office.calls.hold(Started("MZ1", "CA1"))
+
+
+def talk(held: HeldLeg, audio: bytes = UTTERANCE) -> None:
+    held.hear([Audio(audio[at : at + 160]) for at in range(0, len(audio), 160)])
+
+
+async def until_said(held: HeldLeg) -> None:
+    """Wait until something goes out to the caller."""
+    with anyio.fail_after(5):
+        while not held.outbound():
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_an_answer_comes_back_with_the_words_that_were_said_for_it() -> None:
+    async with an_office(a_caller("for four people")) as office:
+        held = await a_call(office)
+        replies: list[dict[str, Any]] = []
+
+        async def ask() -> None:
+            replies.append(await office.use("telephony.say", text="For how many people?"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await until_said(held)
+            await anyio.sleep(0.2)
+            talk(held)
+
+        [reply] = replies
+        assert reply["outcome"] == "reply"
+        assert [heard["text"] for heard in reply["heard"]] == ["for four people"]
+        assert reply["spoken"]["text"] == "For how many people?"
+        assert reply["sessionId"] == held.session_id
+        assert "telephony.say" in reply["nextStep"]
+
+
+async def test_what_the_caller_said_unasked_is_told_before_we_talk_past_it() -> None:
+    async with an_office(a_caller("wait, one thing")) as office:
+        held = await a_call(office)
+        talk(held)
+        with anyio.fail_after(5):
+            while not held.conversation.untold:
+                await anyio.lowlevel.checkpoint()
+
+        stale = await office.use("telephony.say", text="So, as I was saying")
+        spoken = await office.use("telephony.say", text="Go ahead.", then="return")
+
+        assert stale["outcome"] == "stale"
+        assert [heard["text"] for heard in stale["heard"]] == ["wait, one thing"]
+        assert [text for text, _ in office.vendors.speaker.said] == ["Go ahead."]
+        assert (spoken["outcome"], spoken["heard"]) == ("spoken", [])
+
+
+async def test_a_wait_that_is_over_before_anything_happens_is_pending_and_loses_nothing() -> None:
+    async with an_office(a_caller("here i am")) as office:
+        held = await a_call(office)
+
+        pending = await office.use("telephony.listen", waitSeconds=0.05)
+        talk(held)
+        reply = await office.use("telephony.listen")
+
+        assert pending["outcome"] == "pending"
+        assert reply["outcome"] == "reply"
+        assert [heard["text"] for heard in reply["heard"]] == ["here i am"]
+
+
+async def test_a_client_that_gives_up_does_not_stop_the_sentence_and_it_is_not_said_twice() -> None:
+    async with an_office(a_caller("yes")) as office:
+        held = await a_call(office)
+        with anyio.move_on_after(0.05):
+            await office.use("telephony.say", text="Are you there?")
+        await until_said(held)
+
+        async def answer() -> None:
+            await anyio.sleep(0.3)
+            talk(held)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(answer)
+            reply: dict[str, Any] = {"outcome": "pending"}
+            while reply["outcome"] == "pending":
+                reply = await office.use("telephony.say", text="Are you there?")
+
+        assert reply["outcome"] == "reply"
+        assert [text for text, _ in office.vendors.speaker.said] == ["Are you there?"]
+        assert held.conversation.patience < 1
+
+
+async def test_keys_and_the_end_of_the_call_are_outcomes() -> None:
+    async with an_office(a_caller()) as office:
+        held = await a_call(office)
+        held.hear([Digit("4"), Digit("2")])
+
+        keys = await office.use("telephony.listen")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(office.calls.end, held.session_id, "done")
+            over = await office.use("telephony.listen")
+
+        assert (keys["outcome"], keys["digits"]) == ("dtmf", "42")
+        assert over["outcome"] == "hungUp"
+
+
+async def test_a_goodbye_ends_the_call_when_it_has_been_said() -> None:
+    async with an_office(a_caller()) as office:
+        await a_call(office)
+
+        await office.use("telephony.say", text="Goodbye.", then="hangUp")
+        with anyio.fail_after(5):
+            while len(office.calls):
+                await anyio.lowlevel.checkpoint()
+
+        [session] = await office.desk.store.find()
+        assert (session.status, session.close_reason) == ("closed", "completed")
+
+
+async def test_a_voice_that_fails_before_its_first_word_is_the_tools_error() -> None:
+    speaker = Speaker(fails=[ProviderFailed("The voice is hoarse.")])
+    async with an_office(a_caller(speaker=speaker)) as office:
+        await a_call(office)
+
+        with pytest.raises(ProviderFailed, match="hoarse"):
+            await office.use("telephony.say", text="Hello.")
+
+
+class Hoarse(Speaker):
+    """Says one thing, and no more."""
+
+    async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[bytes, None]:
+        if self.said:
+            raise ProviderFailed("The voice is gone.")
+        async for piece in super().speak(text, config):
+            yield piece
+
+
+async def test_a_voice_that_fails_later_has_said_what_it_has_said() -> None:
+    async with an_office(a_caller(speaker=Hoarse(ms_per_character=2))) as office:
+        await a_call(office)
+
+        reply = await office.use(
+            "telephony.say", text="This is the first sentence. And this is the second one.", then="return"
+        )
+
+        assert reply["outcome"] == "spoken"
+        assert reply["spoken"]["text"] == "This is the first sentence."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"text": "  "}, Invalid),
+        ({"text": "x" * 2_001}, Invalid),
+        ({"text": "hello", "waitSeconds": 60}, Invalid),
+        ({"text": "hello", "expect": "poetry"}, Invalid),
+        ({"text": "hello", "sessionId": "sess_nobody"}, NotFound),
+        ({"text": "hello"}, NotLive),
+    ],
+)
+async def test_bad_asks_are_named(arguments: dict[str, Any], error: type[Exception]) -> None:
+    async with an_office() as office:
+        with pytest.raises(error):
+            await office.use("telephony.say", **arguments)
+
+
+async def test_one_of_several_calls_has_to_be_named_and_one_that_is_over_or_not_yet_there_says_so() -> None:
+    async with an_office() as office:
+        one = await office.calls.hold(Started("MZ1", "CA1"))
+        await office.calls.hold(Started("MZ2", "CA2"))
+        waiting = await office.use("session.create", callSid="CA3", config={})
+
+        with pytest.raises(Invalid, match=one.session_id):
+            await office.use("telephony.listen")
+        with pytest.raises(NotLive):
+            await office.use("telephony.listen", sessionId=waiting["sessionId"])
+        await office.calls.end(one.session_id, "done")
+        with pytest.raises(SessionClosed):
+            await office.use("telephony.listen", sessionId=one.session_id)
