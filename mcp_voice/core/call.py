@@ -79,13 +79,13 @@ class Call:
         """When it next wants to be told the time, in seconds of the caller's `now`."""
         if self.closed:
             return None
-        playout = self._playout
-        wishes = [playout.wakes_at, playout.overdue_at]
+        playout, listener = self._playout, self._listener
+        wishes = playout.wishes
         if self._speaking or self._leaving:
             wishes.append(playout.ends_at)
-        if self._listener is not None and self._listener.busy:
+        if listener is not None and listener.busy:
             wishes.append(self._framed_at + LAPSE)
-        return min((wish for wish in wishes if wish is not None), default=None)
+        return min(wishes) if wishes else None
 
     def take(self, news: News, now: float) -> Sequence[Effect]:
         """Take one piece of news; return what to do about it, in order."""

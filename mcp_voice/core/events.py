@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
 from mcp_voice.core.audio import TELEPHONE, AudioFormat
 
 # ─── what the stream tells us ────────────────────────────────────────────────
@@ -40,9 +42,11 @@ class Started:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Audio:
-    """What the caller's side sounds like; `timestamp_ms` counts from the stream's start."""
+class Audio(Struct, frozen=True, gc=False):
+    """What the caller's side sounds like; `timestamp_ms` counts from the stream's start.
+
+    There are fifty a second of it, so it is a struct: made in a fifth of a dataclass's time.
+    """
 
     payload: bytes
     timestamp_ms: int = 0

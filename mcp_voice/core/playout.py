@@ -265,6 +265,14 @@ class Playout:
         waiting = (u.ends_at for u in self._open if u.finished)
         return next((ends + 1.0 for ends in waiting), None)
 
+    @property
+    def wishes(self) -> list[float]:
+        """The times at which it wants to be asked something: `due`, or `overdue`."""
+        wishes = [self.ends_at - self._lead.least] if self._queue else []
+        if self._open and (overdue_at := self.overdue_at) is not None:
+            wishes.append(overdue_at)
+        return wishes
+
     def _finish(self, utterance: Utterance) -> Utterance:
         utterance.heard_ms = utterance.total_ms
         self._open.remove(utterance)

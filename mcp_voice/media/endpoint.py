@@ -7,6 +7,7 @@ A socket is admitted (or refused with HTTP 403 before it is accepted), has
 `start_seconds` to say `start`, and then belongs to a leg until one side ends.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
@@ -44,7 +45,7 @@ class SocketOutlet:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._messages: deque[str] = deque()
-        self._wake = anyio.Event()
+        self._wake = asyncio.Event()
         self._closing: str | None = None
 
     def write(self, message: str) -> None:
@@ -68,7 +69,7 @@ class SocketOutlet:
                     await send({"type": "websocket.close", "code": NORMAL, "reason": self._closing[:120]})
                     return
                 await self._wake.wait()
-                self._wake = anyio.Event()
+                self._wake.clear()
         except GONE:
             log.debug("socket_gone", waiting=len(messages))
 
