@@ -148,7 +148,10 @@ async def _never() -> AsyncIterator[signal.Signals]:
 
 
 def settle() -> None:
-    """Tell the collector that what is here now stays: else it walks all of it, in the middle of calls."""
+    """Tell the collector that what is here now stays: else it walks all of it, in the middle of calls.
+
+    A frame leaves nothing for it, an ended call about a hundred objects: it looks after a hundred calls.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
+    gc.set_threshold(10_000, 20, 50)
