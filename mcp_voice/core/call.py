@@ -36,7 +36,6 @@ from mcp_voice.core.events import (
     Play,
     SendAudio,
     SendClear,
-    SendMark,
     Started,
     Stopped,
     Tick,
@@ -260,6 +259,3 @@ class Call:
         for utterance in self._playout.cut(now):
             effects += self._said(utterance, why)
         return [*effects, Note("ended", {"reason": why}), Close(why)]
-
-
-__all__ = ["Call", "SendAudio", "SendClear", "SendMark"]

@@ -5,6 +5,7 @@ call has a hundred frames a second. So the frame path counts here, and
 `server/metrics.py` walks the fields when it is asked. The field's metadata is
 the metric: its name in the field's own documents, and what it means.
 
+    >>> from dataclasses import fields
     >>> counts = Counts()
     >>> counts.media_chunks += 1
     >>> next(f.metadata["name"] for f in fields(counts) if f.name == "media_chunks")
@@ -13,7 +14,7 @@ the metric: its name in the field's own documents, and what it means.
 
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 SECONDS: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0)
@@ -97,6 +98,3 @@ class Counts:
     tool_calls: Counter[str] = _by("tool", "mcp.tool.calls", "Tool calls, by tool.")
     tool_errors: Counter[str] = _by("code", "mcp.tool.errors", "Tool calls that failed, by code.")
     engine_restarts: Counter[str] = _by("engine", "voice.engine.restarts", "Speech engines started again.")
-
-
-__all__ = ["Counts", "Histogram", "fields"]
