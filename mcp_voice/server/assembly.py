@@ -39,9 +39,11 @@ from mcp_voice.server.limits import Rates
 from mcp_voice.server.metrics import CONTENT_TYPE, Page
 from mcp_voice.server.operator import Operator
 from mcp_voice.server.tenancy import tenancy
-from mcp_voice.settings import Media, Settings, Toolset, variable
+from mcp_voice.server.updates import Updates
+from mcp_voice.settings import Media, Settings, Spelling, Toolset, variable
 from mcp_voice.simulator.line import SIMULATED_ACCOUNT
 from mcp_voice.stores import open_store
+from mcp_voice.stores.watched import Watched
 from mcp_voice.tools.catalogue import Catalogue, gather
 
 MEDIA_PATH: Final = "/twilio/media"
@@ -63,6 +65,7 @@ class House:
     desk: Desk
     limiter: Rates
     catalogue: Catalogue
+    updates: Updates
 
     @property
     def public(self) -> Starlette:
@@ -88,14 +91,14 @@ class House:
         often = [
             name for tool in self.catalogue if tool.rpm >= OFTEN for name in (tool.name, tool.underscored)
         ]
-        everything = mcp.build(self.catalogue, self.desk, self.limiter, self.counts, names="dotted")
-        agents = self.catalogue.toolset("agent")
-        agent = mcp.build(agents, self.desk, self.limiter, self.counts, names="underscore")
+
+        def mounted(path: str, toolset: Toolset, names: Spelling) -> http.Mounted:
+            tools = self.catalogue.toolset(toolset)
+            server = mcp.build(tools, self.desk, self.limiter, self.counts, names=names, updates=self.updates)
+            return mcp.mount(server, path, often, hosts=hosts, origins=origins)
+
         return http.private_app(
-            [
-                mcp.mount(everything, "/mcp", often, hosts=hosts, origins=origins),
-                mcp.mount(agent, "/mcp/agent", often, hosts=hosts, origins=origins),
-            ],
+            [mounted("/mcp", "all", "dotted"), mounted("/mcp/agent", "agent", "underscore")],
             lambda: Response(page.text(), media_type=CONTENT_TYPE),
             self.readiness,
             settings.token.get_secret_value() if settings.token else None,
@@ -124,17 +127,21 @@ class House:
 
 
 @asynccontextmanager
-async def assemble(settings: Settings, *, public_port: int) -> AsyncIterator[House]:
-    """Open everything, and close it at the end.
+async def assemble(
+    settings: Settings, *, public_port: int, updates: Updates | None = None
+) -> AsyncIterator[House]:
+    """Open everything, and close it at the end. `updates` is told of every change of a session.
 
     Raises `NotConfigured` for a store that there is not, `Invalid` for a limit of a tool that there is not.
     """
     counts, catalogue, limiter = Counts(), gather(), Rates(settings.limits.rpm)
+    updates = Updates() if updates is None else updates
     _check(settings, catalogue)
     async with AsyncExitStack() as stack:
-        store = open_store(settings.store)
+        kept = open_store(settings.store)
+        store = Watched(kept, updates.changed)
         stack.push_async_callback(store.aclose)
-        alone = stack.enter_context(tenancy(getattr(store, "path", None)))
+        alone = stack.enter_context(tenancy(getattr(kept, "path", None)))
         hears = COUNTING if settings.media.loopback_echo else settings.speech.stt
         providers = Registry(counts, hears=hears, speaks=settings.speech.tts, also={COUNTING: Counting()})
         stack.push_async_callback(providers.aclose)
@@ -173,7 +180,7 @@ async def assemble(settings: Settings, *, public_port: int) -> AsyncIterator[Hou
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(sweep, desk, settings.sweep_seconds)
-        yield House(settings, counts, store, calls, desk, limiter, catalogue)
+        yield House(settings, counts, store, calls, desk, limiter, catalogue, updates)
 
 
 def _warm(make: Callable[[], Vad] | None) -> None:

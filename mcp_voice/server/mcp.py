@@ -1,20 +1,22 @@
-"""The catalogue, spoken as MCP: the only file that knows the SDK.
+"""Tools, resources and prompts, spoken as MCP: with `updates.py`, all that knows the SDK.
 
 `build` makes a low-level `Server` of a catalogue and a desk; `build_ahead` one
 that lists its tools before there is an operator to put calls through. Both take
-a tool's name in either spelling and answer one that is not there with the
-protocol's error -32602. `mount` serves over HTTP, `converse` over stdio.
+a tool's name in either spelling and answer one that is not there, as a resource
+or a prompt, with the protocol's error -32602. `mount` serves over HTTP,
+`converse` over stdio.
 
 Lists and results are plain dicts: the SDK checks them against the protocol's
 schema on the way out, and a model in between would only be taken apart again.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from mcp import MCPError, types
 from mcp.server import CacheHint, NotificationOptions, Server, ServerRequestContext
+from mcp.server.caching import CacheableMethod
 from mcp.server.runner import serve_loop
 from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -24,7 +26,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 import mcp_voice
+from mcp_voice.errors import Invalid, NotFound, VoiceError
+from mcp_voice.server import prompts, resources
 from mcp_voice.server.listing import listed, listed_ahead
+from mcp_voice.server.updates import Updates
 
 if TYPE_CHECKING:  # what a process that lists its tools and ends never needs
     from mcp_voice.core.counts import Counts
@@ -35,8 +40,19 @@ if TYPE_CHECKING:  # what a process that lists its tools and ends never needs
 
 BODY_LIMIT: Final = 1024 * 1024
 SESSION_LIMIT: Final = 1_000
-LIST_TTL_MS: Final = 3_600_000
-"""How long a client may keep the tools' list: it changes with the version only."""
+_LASTS: Final = CacheHint(ttl_ms=3_600_000, scope="public")
+"""For what changes with the version only."""
+_PASSES: Final = CacheHint()
+"""For what is somebody's call, and may change at any moment."""
+
+CACHED: Final[Mapping[CacheableMethod, CacheHint]] = {
+    "tools/list": _LASTS,
+    "prompts/list": _LASTS,
+    "resources/templates/list": _LASTS,
+    "resources/list": _PASSES,
+    "resources/read": _PASSES,
+}
+"""How long a client may keep an answer, and whether it may show it to another."""
 
 INSTRUCTIONS: Final = (
     "Telephone calls for agents. A call is named by its sessionId; ids are handles to pass back, "
@@ -46,7 +62,7 @@ INSTRUCTIONS: Final = (
 
 Result: TypeAlias = dict[str, Any]
 Context: TypeAlias = ServerRequestContext[Any, Any]
-Call: TypeAlias = Callable[[str, Mapping[str, Any], str], Awaitable[Result | None]]
+Waiting: TypeAlias = Callable[[], Awaitable["Operator"]]
 Running: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -57,12 +73,20 @@ def build(
     counts: "Counts",
     *,
     names: "Spelling" = "dotted",
+    updates: Updates | None = None,
 ) -> Server[Any]:
-    """Make a server for these tools."""
+    """Make a server for these tools; `updates` tells its clients what changes."""
     from mcp_voice.server.operator import Operator
 
-    operator = Operator(catalogue, desk, limiter, counts)
-    return _server(listed(catalogue, names), operator.call, operator.schema)
+    found = Operator(catalogue, desk, limiter, counts)
+
+    async def operator() -> Operator:
+        return found
+
+    server = _server(listed(catalogue, names), operator, found.schema)
+    _add_resources(server, operator, lambda: found, updates)
+    _add_prompts(server, {tool.name for tool in catalogue}, names)
+    return server
 
 
 def build_ahead(
@@ -70,29 +94,26 @@ def build_ahead(
     names: "Spelling",
     operator: Callable[[], Awaitable["Operator"]],
     on_list: Callable[[], None],
+    *,
+    present: Callable[[], "Operator | None"] = lambda: None,
+    updates: Updates | None = None,
 ) -> Server[Any]:
     """Make a server that lists a set's tools at once, and waits for its operator to call one.
 
-    `on_list` is told when they have been listed. What keeps the operator from
-    coming, a `VoiceError`, is the answer of every call.
+    `on_list` is told when they have been listed, `present` is the operator once
+    they are there. What keeps them from coming, a `VoiceError`, is the answer of
+    every call.
     """
-    from mcp_voice.errors import VoiceError
-
-    async def call(name: str, arguments: Mapping[str, Any], caller: str) -> Result | None:
-        try:
-            found = await operator()
-        except VoiceError as error:
-            from mcp_voice.server.operator import refusal
-
-            return refusal(error)
-        return await found.call(name, arguments, caller)
-
-    return _server(listed_ahead(toolset, names), call, None, on_list)
+    tools = listed_ahead(toolset, names)
+    server = _server(tools, operator, None, on_list)
+    _add_resources(server, operator, present, updates)
+    _add_prompts(server, {tool["name"].replace("_", ".", 1) for tool in tools}, names)
+    return server
 
 
 def _server(
     tools: list[dict[str, Any]],
-    answer: Call,
+    operator: Waiting,
     schema: Callable[[str], Mapping[str, Any] | None] | None,
     on_list: Callable[[], None] = lambda: None,
 ) -> Server[Any]:
@@ -101,7 +122,13 @@ def _server(
         return {"resultType": "complete", "tools": tools}
 
     async def call(ctx: Context, params: types.CallToolRequestParams) -> Result:
-        result = await answer(params.name, params.arguments or {}, _caller(ctx))
+        try:
+            found = await operator()
+        except VoiceError as error:
+            from mcp_voice.server.operator import refusal
+
+            return refusal(error)
+        result = await found.call(params.name, params.arguments or {}, _caller(ctx))
         if result is None:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:128]}")
         return result
@@ -112,11 +139,67 @@ def _server(
         title="MCP Voice",
         instructions=INSTRUCTIONS,
         get_tool_input_schema=schema,
-        cache_hints={"tools/list": CacheHint(ttl_ms=LIST_TTL_MS, scope="public")},
+        cache_hints=CACHED,
     )
     server.add_request_handler("tools/list", types.PaginatedRequestParams, listing)
     server.add_request_handler("tools/call", types.CallToolRequestParams, call)
     return server
+
+
+def _add_resources(
+    server: Server[Any],
+    operator: Waiting,
+    present: Callable[[], "Operator | None"],
+    updates: Updates | None,
+) -> None:
+    """Let clients read calls, and hear of changes.
+
+    A list waits for nobody: clients ask for it while they wait for their tools.
+    """
+
+    async def listing(ctx: Context, params: types.PaginatedRequestParams) -> Result:
+        found = present()
+        with _told():
+            entries = [resources.LIST] if found is None else await found.listed(_caller(ctx))
+        return {"resultType": "complete", "resources": entries}
+
+    async def templates(ctx: Context, params: types.PaginatedRequestParams) -> Result:
+        return {"resultType": "complete", "resourceTemplates": list(resources.TEMPLATES)}
+
+    async def read(ctx: Context, params: types.ReadResourceRequestParams) -> Result:
+        with _told(uri=params.uri):
+            contents = await (await operator()).read(params.uri, _caller(ctx))
+        return {"resultType": "complete", "contents": [contents]}
+
+    server.add_request_handler("resources/list", types.PaginatedRequestParams, listing)
+    server.add_request_handler("resources/templates/list", types.PaginatedRequestParams, templates)
+    server.add_request_handler("resources/read", types.ReadResourceRequestParams, read)
+    if updates is not None:
+        updates.serve(server)
+
+
+def _add_prompts(server: Server[Any], tools: Collection[str], names: "Spelling") -> None:
+    async def listing(ctx: Context, params: types.PaginatedRequestParams) -> Result:
+        return {"resultType": "complete", "prompts": prompts.listed(tools)}
+
+    async def get(ctx: Context, params: types.GetPromptRequestParams) -> Result:
+        with _told(prompt=params.name):
+            found = prompts.written(params.name, params.arguments or {}, tools, names)
+        return {"resultType": "complete", **found}
+
+    server.add_request_handler("prompts/list", types.PaginatedRequestParams, listing)
+    server.add_request_handler("prompts/get", types.GetPromptRequestParams, get)
+
+
+@contextmanager
+def _told(**data: str) -> Iterator[None]:
+    """Tell a `VoiceError` as the protocol's: -32602 for what is asked wrongly, else -32603."""
+    try:
+        yield
+    except VoiceError as error:
+        code = types.INVALID_PARAMS if isinstance(error, Invalid | NotFound) else types.INTERNAL_ERROR
+        facts = {**error.details, **data, "code": error.code, "retryable": error.retryable}
+        raise MCPError(code, str(error), facts) from None
 
 
 def mount(

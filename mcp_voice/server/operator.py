@@ -19,11 +19,14 @@ from pydantic_core import from_json, to_jsonable_python
 from mcp_voice.core.counts import Counts
 from mcp_voice.errors import VoiceError
 from mcp_voice.ports import Desk, Limiter
-from mcp_voice.server import telemetry
+from mcp_voice.server import resources, telemetry
 from mcp_voice.server.limits import names
 from mcp_voice.tools.catalogue import Catalogue, Tool
 
 Result: TypeAlias = dict[str, Any]
+
+_GET: Final = "session.get"
+_GET_RPM: Final = 1_000
 
 ERROR_KEY: Final = "mcp-voice/error"
 INTERNAL: Final = "internal_error"
@@ -32,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class Operator:
-    """Answers calls of the tools it has, in either spelling."""
+    """Answers calls of the tools it has, in either spelling, and hands out resources."""
 
     def __init__(self, catalogue: Catalogue, desk: Desk, limiter: Limiter, counts: Counts) -> None:
         self._catalogue = catalogue
@@ -60,6 +63,20 @@ class Operator:
             self._count(tool, INTERNAL)
             text = f"{tool.name} failed inside the server; its log says why under incident {incident}."
             return _failed(text, {"code": INTERNAL, "retryable": False, "incident": incident})
+
+    async def listed(self, caller: str) -> list[resources.Described]:
+        """List what can be read. Raises `TooFast`, `StoreFailed`."""
+        await self._read_once(caller)
+        return await resources.listed(self._desk)
+
+    async def read(self, uri: str, caller: str) -> resources.Described:
+        """Read what a URI names. Raises `NotFound`, `TooFast`, `StoreFailed`."""
+        await self._read_once(caller, resources.session_of(uri))
+        return await resources.read(self._desk, uri)
+
+    async def _read_once(self, caller: str, session_id: str | None = None) -> None:
+        """A reading counts as one use of `session.get`."""
+        await self._limiter.take(_GET, _GET_RPM, names(caller, {"sessionId": session_id}))
 
     def schema(self, name: str) -> Mapping[str, Any] | None:
         """Return a tool's input schema; None if it is not here."""

@@ -48,3 +48,4 @@ async def serve(settings: Settings, announce: Callable[[Settings, int, int], Non
             if settings.log.format != "json":
                 announce(settings, port_of(public), port_of(private))
             await until_told(drain, empty, settings.drain_seconds)
+            house.updates.close()

@@ -15,6 +15,7 @@ import anyio
 
 from mcp_voice.errors import VoiceError
 from mcp_voice.server.mcp import build_ahead, converse
+from mcp_voice.server.updates import Updates
 from mcp_voice.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Opening:
         self.left.set()
         self.asked.set()
 
+    def present(self) -> "Operator | None":
+        """Return the operator if they are here."""
+        return None if isinstance(self._outcome, VoiceError) else self._outcome
+
     async def operator(self) -> "Operator":
         """Wait for the operator. Raises the `VoiceError` that kept them from coming."""
         self.asked.set()
@@ -60,8 +65,15 @@ def run(settings: Settings, *, handshake_only: bool = False, media: bool = True)
 
 async def talk(settings: Settings, handshake_only: bool, media: bool) -> None:
     """Converse, and keep house in the background."""
-    opening = Opening()
-    server = build_ahead(settings.toolset, settings.tool_names, opening.operator, opening.asked.set)
+    opening, updates = Opening(), Updates()
+    server = build_ahead(
+        settings.toolset,
+        settings.tool_names,
+        opening.operator,
+        opening.asked.set,
+        present=opening.present,
+        updates=updates,
+    )
 
     async def keep_house() -> None:
         with anyio.move_on_after(PATIENCE_SECONDS):
@@ -72,7 +84,9 @@ async def talk(settings: Settings, handshake_only: bool, media: bool) -> None:
         # In a thread, so that the client's next request is read meanwhile.
         telephone = await anyio.to_thread.run_sync(import_module, "mcp_voice.server.telephone")
         try:
-            signalled = await telephone.ring(settings, opening.settle, opening.left, media=media)
+            signalled = await telephone.ring(
+                settings, opening.settle, opening.left, media=media, updates=updates
+            )
         except VoiceError as error:
             opening.settle(error)
         else:

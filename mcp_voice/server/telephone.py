@@ -13,19 +13,26 @@ from mcp_voice.server import logs, telemetry
 from mcp_voice.server.assembly import assemble
 from mcp_voice.server.listeners import Listener, bind, listening, port_of, settle, told_to_stop
 from mcp_voice.server.operator import Operator
+from mcp_voice.server.updates import Updates
 from mcp_voice.settings import Settings, guard
 
 log = structlog.get_logger(__name__)
 
 
 async def ring(
-    settings: Settings, ready: Callable[[Operator], None], left: anyio.Event, *, media: bool
+    settings: Settings,
+    ready: Callable[[Operator], None],
+    left: anyio.Event,
+    *,
+    media: bool,
+    updates: Updates | None = None,
 ) -> bool:
     """Open the house, hand its operator to `ready`, and take calls until the client leaves or a signal comes.
 
-    Returns whether it was a signal. A media port that cannot be had is no
-    reason to leave the client without its tools: another window of the same
-    program may have it. Raises `VoiceError` when the house cannot be opened.
+    `updates` tells the client what changes in it. Returns whether it was a
+    signal. A media port that cannot be had is no reason to leave the client
+    without its tools: another window of the same program may have it. Raises
+    `VoiceError` when the house cannot be opened.
     """
     logs.configure(settings.log)
     with told_to_stop() as signals:
@@ -35,7 +42,7 @@ async def ring(
             if public is not None:
                 stack.enter_context(public)
             port = port_of(public) if public else settings.public_port
-            house = await stack.enter_async_context(assemble(settings, public_port=port))
+            house = await stack.enter_async_context(assemble(settings, public_port=port, updates=updates))
             ready(house.operator(settings.toolset))
             if public is not None:
                 await stack.enter_async_context(listening(Listener(house.public, public)))
