@@ -85,7 +85,8 @@ class Leg:
         self._wire = wire
         self._outlet = outlet
         self._counts = counts
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None  # uvloop makes no timer of a time that has come
+        self._armed_for = 0.0
         self._clock = time.monotonic
         self._answered = ""
 
@@ -193,9 +194,10 @@ class Leg:
         if wakes_at is None or self.ended is not None:
             return
         if self._timer is not None:
-            if self._timer.when() <= wakes_at:
+            if self._armed_for <= wakes_at:
                 return
             self._timer.cancel()
+        self._armed_for = wakes_at
         self._timer = asyncio.get_running_loop().call_at(wakes_at, self._tick)
 
     def _tick(self) -> None:

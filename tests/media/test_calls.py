@@ -1,5 +1,6 @@
 """Live calls over the real store and wire, with scripted ears."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -291,3 +292,18 @@ async def test_the_end_of_one_call_does_not_touch_another() -> None:
         await room.calls.close(second.leg, Stopped("CA2"))
 
         assert "final" in await room.kinds(second.session_id)
+
+
+def test_a_time_that_has_come_already_harms_no_call_on_uvloop() -> None:
+    """There `call_at` makes no timer of it, but a handle that does not know its time."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def scene() -> int:
+        async with a_room() as room:
+            held = await room.calls.hold(STARTED)
+            held.leg._clock = lambda: time.monotonic() - 5
+            for _ in range(3):
+                held.ask(Play(b"\x01" * 8_000, "late news"))
+            return len(held.outbound())
+
+    assert uvloop.run(scene()) > 0
