@@ -7,6 +7,7 @@ nowhere else, so that a run does not depend on whose shell it is in.
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -105,8 +106,9 @@ class Server:
         return "\n".join(self._said)
 
     def complaint(self) -> str:
-        """The last error among its last words; empty if there is none."""
-        return next((line.strip(" |") for line in reversed(self._said) if "Error" in line), "")
+        """The last exception that it told of; empty if there is none."""
+        found = re.findall(r"\w+Error: [^\n\\]*", self.last_words())
+        return found[-1] if found else ""
 
 
 class Died(Exception):
