@@ -103,7 +103,7 @@ class Media(Part):
         float, Field(gt=0, le=60, description="A socket says `start` in this time or goes.")
     ] = 5.0
     lead_ms: Annotated[
-        int, Field(ge=20, le=5_000, description="How far audio is sent ahead of its playing.")
+        int, Field(ge=100, le=5_000, description="How far audio is sent ahead of its playing.")
     ] = 500
     max_calls: Annotated[int, Field(ge=1, description="Live calls at once.")] = 250
     loopback_echo: Annotated[bool, Field(description="Play the caller's own voice back: a line test.")] = (

@@ -46,6 +46,10 @@ LOGGED_ERRORS: Final = 10
 TICK: Final = Tick()
 
 
+def _unheard(_: Sequence[Entry]) -> None:
+    """Nobody is left to tell."""
+
+
 class Outlet(Protocol):
     """Where a leg's messages go."""
 
@@ -217,7 +221,9 @@ class Leg:
         spans.span("twilio.call.end", time.time_ns(), {**facts, "duration_ms": milliseconds})
 
     def let_go(self) -> None:
-        """Stop the clock."""
+        """Stop the clock, and part from those who know this leg: a circle would wait for the collector."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.ear = None
+        self.scribe.tell = _unheard
