@@ -51,12 +51,14 @@ class Mouths:
 async def _say(
     call: LiveCall, ask: Ask, speaks: Speaks, config: VoiceConfig, interruptible: bool, then: HangUp | None
 ) -> None:
+    from mcp_voice.core.speakable import speakable  # its patterns take a while to compile
+
     part = ask.part = token_hex(8)
     pieces = clauses(ask.says or "")
     said = 0
     try:
         for clause in pieces:
-            audio = await _made(speaks, clause, config)
+            audio = await _made(speaks, speakable(clause, config.language) or clause, config)
             if ask.spoken is not None:  # cut: the rest will not be said
                 return
             said += 1

@@ -1,7 +1,7 @@
 """Voices at work for `tts.*`, each in a task of its own.
 
-A `Synthesis` gathers the audio of one text. It is forgotten five minutes after
-it is over, or sooner when there are many.
+A `Synthesis` gathers the audio of one text, made speakable first. It is
+forgotten five minutes after it is over, or sooner when there are many.
 """
 
 import asyncio
@@ -150,6 +150,8 @@ class Syntheses:
 
     def start(self, speaks: Speaks, text: str, config: VoiceConfig, desk: Desk) -> tuple[str, Synthesis]:
         """Begin a synthesis and name it. Raises `TooMany` while `MOST_KEPT` run."""
+        from mcp_voice.core.speakable import speakable  # its patterns take a while to compile
+
         self._forget_old(desk.now())
         if len(self._kept) >= MOST_KEPT:
             over = next((name for name, kept in self._kept.items() if kept.over_at), None)
@@ -159,7 +161,8 @@ class Syntheses:
                 )
             del self._kept[over]
         synthesis_id = f"tts_{token_hex(16)}"
-        synthesis = self._kept[synthesis_id] = Synthesis(speaks, text, config, desk.counts, self.patience)
+        words = speakable(text, config.language) or text  # a text of signs only is the engine's to judge
+        synthesis = self._kept[synthesis_id] = Synthesis(speaks, words, config, desk.counts, self.patience)
         synthesis.task.add_done_callback(lambda _: synthesis.end(desk.now()))
         return synthesis_id, synthesis
 

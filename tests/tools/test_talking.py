@@ -125,6 +125,16 @@ async def test_keys_and_the_end_of_the_call_are_outcomes() -> None:
         assert over["outcome"] == "hungUp"
 
 
+async def test_a_voice_gets_words_where_the_record_keeps_figures() -> None:
+    async with an_office(a_caller()) as office:
+        await a_call(office)
+
+        spoken = await office.use("telephony.say", text="It is **$12.50**.", then="return")
+
+        assert [text for text, _ in office.vendors.speaker.said] == ["It is twelve dollars and fifty cents."]
+        assert spoken["spoken"]["text"] == "It is **$12.50**."
+
+
 async def test_a_goodbye_ends_the_call_when_it_has_been_said() -> None:
     async with an_office(a_caller()) as office:
         await a_call(office)

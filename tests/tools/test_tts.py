@@ -55,6 +55,29 @@ async def test_a_voice_is_told_how_to_speak(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "language", "said"),
+    [
+        ("**Now:** $12.50 at 7:30 pm", "en-US", "Now: twelve dollars and fifty cents at seven thirty p m"),
+        ("Am 1/12/2026", "en-GB", "Am the first of December, twenty twenty-six"),
+        ("**Um 19:30** <b>hier</b>", "de-DE", "Um 19:30 hier"),
+        ("\U0001f44d", "en-US", "\U0001f44d"),
+    ],
+)
+async def test_a_voice_gets_a_text_as_a_person_would_say_it(
+    office: Office, written: str, language: str, said: str
+) -> None:
+    await office.use("tts.synthesize", text=written, config={"language": language})
+
+    assert [text for text, _ in office.vendors.speaker.said] == [said]
+
+
+async def test_a_benchmark_times_what_would_be_said(office: Office) -> None:
+    await office.use("tts.benchmark", provider="humming", text="- 5 km")
+
+    assert [text for text, _ in office.vendors.speaker.said] == ["five kilometers"]
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ({"text": ""}, "nothing to say"),
