@@ -7,10 +7,12 @@ with: the ports, and nothing else.
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+from mcp_voice.core.attendance import Attendance, Duty
 from mcp_voice.core.audio import TELEPHONE, AudioFormat
 from mcp_voice.core.conversation import Ask, Conversation, Outcome
 from mcp_voice.core.counts import Counts
@@ -224,17 +226,52 @@ class LiveCall(Protocol):
     call_sid: str
     stream_sid: str
 
-    conversation: Conversation
-    """What its agent has been told, and waits for."""
-
     def ask(self, request: Request) -> None:
         """Ask something of it; returns at once."""
+
+
+class Talk(Protocol):
+    """A call's conversation, as its agent has it: before, while and after a stream of it is open."""
+
+    session_id: str
+    conversation: Conversation
+    """What its agent has been told, and waits for."""
+    attendance: Attendance
+    """Whether its agent is there."""
 
     def fail(self, ask: Ask, error: Exception) -> None:
         """Let whoever waits for it know that it cannot be."""
 
+    def settle(self, ask: Ask, outcome: Outcome | None) -> None:
+        """Something has come of it that is in no log; or, with None, it is held no longer."""
+
+    def present(self) -> AbstractContextManager[None]:
+        """Count a request, while it waits, as its agent's presence in the call."""
+
+    async def duty(self) -> Duty | None:
+        """Wait until something has to be done for want of the agent; None once the call has ended."""
+
     async def outcome(self, ask: Ask, seconds: float) -> Outcome:
-        """Wait until something has come of what its agent waits for, so many seconds at most."""
+        """Wait until something has come of it, so many seconds at most."""
+
+    async def until(self, so: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Wait until it is so; False if it is not after so many seconds."""
+
+
+class Talks(Protocol):
+    """The conversations of this process."""
+
+    def of(self, session_id: str) -> Talk:
+        """Return the conversation of a session, made at first asking."""
+
+    def latest(self) -> Talk | None:
+        """Return the newest conversation that an agent has held, or None."""
+
+    def known(self, session_id: str) -> Talk | None:
+        """Return the conversation of a session that has one, or None."""
+
+    async def changed(self) -> None:
+        """Wait for the next change of any session's record."""
 
 
 class HeldCall(LiveCall, Protocol):
@@ -324,6 +361,7 @@ class Desk:
 
     store: SessionStore
     switchboard: Switchboard
+    talks: Talks
     providers: Providers
     carriers: Carriers
     counts: Counts

@@ -114,6 +114,16 @@ class Media(Part):
 class Protocol(Part):
     """How MCP is spoken."""
 
+    max_wait_seconds: Annotated[
+        float, Field(ge=1, le=600, description="No tool waits longer; then it answers `pending`.")
+    ] = 25.0
+    moment_seconds: Annotated[
+        float,
+        Field(ge=0, description="An agent away for so long: its caller is asked to wait. 0 is never."),
+    ] = 20.0
+    leave_seconds: Annotated[
+        float, Field(ge=0, description="And for so long: the call ends with an apology. 0 is never.")
+    ] = 60.0
     allowed_hosts: Annotated[
         Names, Field(description="Host headers taken; `name:*` is any port. Loopback always is.")
     ] = ()

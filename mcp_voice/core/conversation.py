@@ -9,6 +9,9 @@ is something to tell, and what.
     ask ─▶ pending … spoken … (silence) ─▶ noReply
                  └ final ─▶ reply    └ ended ─▶ hungUp    └ dtmf ─▶ dtmf
 
+It belongs to the call, not to a stream of it: it goes on when a stream ends and
+another takes its place, and what was heard last can be told when all is over.
+
 It reads no clock: `now` is seconds, and `wakes_at` says when time alone could
 change the outcome.
 """
@@ -19,8 +22,13 @@ from typing import Final, Literal, TypeAlias
 
 from mcp_voice.core.session import Entry
 
-Outcome: TypeAlias = Literal["reply", "noReply", "pending", "stale", "hungUp", "dtmf", "spoken", "failed"]
+Outcome: TypeAlias = Literal[
+    "reply", "noReply", "pending", "stale", "hungUp", "dtmf", "spoken", "answered", "voicemail", "beep",
+    "human", "quiet", "failed",
+]  # fmt: skip
 Expect: TypeAlias = Literal["answer", "yesNo", "digits", "name", "spelling", "long"]
+Until: TypeAlias = Literal["reply", "digits", "beep", "human", "quiet", "answer"]
+"""What ends a wait: `answer` is somebody, or a machine, picking up."""
 
 NO_REPLY: Final[dict[Expect, float]] = {
     "answer": 8.0, "yesNo": 6.0, "digits": 12.0, "name": 10.0, "spelling": 12.0, "long": 15.0,
@@ -36,6 +44,14 @@ MOST_ASKS: Final = 8
 
 NEXT_KEY: Final = 2.0
 """Seconds to wait for another key before the digits are told."""
+
+QUIET: Final = 2.0
+"""Seconds without a voice that count as quiet."""
+
+WHO_ANSWERED: Final = 4.0
+"""Seconds after an answer in which it may still be found out whether a person or a machine gave it."""
+
+MACHINES: Final = frozenset({"machine", "fax"})
 
 
 @dataclass(slots=True)
@@ -63,13 +79,17 @@ class Spoken:
 class Ask:
     """One thing an agent waits for: to have said `says`, if it says something, and an answer, if it listens.
 
-    Silence means something only once it has been said; `part` is what it is called on its way.
+    Silence means something only once it has been said; `part` is what it is called on its way. While it is
+    `held` it has no outcome but the end of the call; `settled` is one that somebody else has found.
     """
 
     says: str | None = None
     part: str = ""
     listens: bool = True
     expect: Expect = "answer"
+    until: Until = "reply"
+    held: bool = False
+    settled: Outcome | None = None
     quiet_since: float | None = None
     spoken: Spoken | None = None
     speech: bool = False
@@ -81,10 +101,12 @@ class Ask:
 class Conversation:
     """One call's, from its agent's side."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST_WAIT) -> None:
         self.seq = 0
         self.ended = False
-        self.patience = LONGEST_WAIT
+        self.answered_at: float | None = None
+        self.answered_by: str | None = None
+        self.patience = longest
         """The longest wait that this agent's client has shown to bear, in seconds."""
         self._asks: list[Ask] = []
         self._heard: list[Words] = []
@@ -94,10 +116,11 @@ class Conversation:
     # ─── what happens ────────────────────────────────────────────────────────
 
     def read(self, entries: Iterable[Entry], now: float) -> None:
-        """Take new lines of the log."""
+        """Take new lines of the log; those it has had already are left out."""
         for entry in entries:
-            self.seq = max(self.seq, entry.seq)
-            self._read(entry, now)
+            if entry.seq > self.seq:
+                self.seq = entry.seq
+                self._read(entry, now)
 
     def _read(self, entry: Entry, now: float) -> None:
         data = entry.data
@@ -107,11 +130,14 @@ class Conversation:
                     Words(entry.seq, data["text"], data.get("confidence"), bool(data.get("rejected")))
                 )
             case "dtmf":
-                self._digits += data["digit"]
+                self._digits += data.get("digit", "")
+            case "amd":
+                self.answered_by = data.get("answeredBy")
             case "ended":
                 self.ended = True
             case "answered":
                 self.ended = False
+                self.answered_at = now if self.answered_at is None else self.answered_at
         for ask in self._asks:
             self._wait(ask, entry, now)
 
@@ -125,6 +151,8 @@ class Conversation:
                 ask.replied |= bool(data.get("text"))
             case "dtmf":
                 ask.key_at = now
+            case "beep" | "human" if ask.until == entry.kind:
+                ask.settled = "beep" if entry.kind == "beep" else "human"
             case "agentSaid" if ask.part and data.get("part") == ask.part:
                 ask.spoken = Spoken(data.get("text"), data.get("text"))
                 ask.quiet_since = now
@@ -190,22 +218,43 @@ class Conversation:
         said = ask.says is None or ask.spoken is not None
         if ask.failed is not None:
             return "failed"
+        if ask.settled is not None and said:
+            return ask.settled
         if self.ended:
             return "hungUp"
+        if ask.held:
+            return "pending"
+        if ask.until == "answer":
+            return self._answer(now)
         if said and not ask.listens:
             return "spoken"
-        if ask.replied and said and not ask.speech:
-            return "reply"
-        if ask.key_at is not None and now >= ask.key_at + NEXT_KEY:
-            return "dtmf"
-        quiet = said and not ask.speech and ask.quiet_since is not None
-        if quiet and now >= (ask.quiet_since or now) + NO_REPLY[ask.expect]:
-            return "noReply"
+        return self._reply(ask, said, now)
+
+    def _answer(self, now: float) -> Outcome:
+        """Say who has picked up, once it is known, or can be waited for no longer."""
+        if self.answered_at is None or (self.answered_by is None and now < self.answered_at + WHO_ANSWERED):
+            return "pending"
+        return "voicemail" if self.answered_by in MACHINES else "answered"
+
+    def _reply(self, ask: Ask, said: bool, now: float) -> Outcome:
+        quiet_since = ask.quiet_since if said and not ask.speech else None
+        match ask.until:
+            case "reply" if ask.replied and said and not ask.speech:
+                return "reply"
+            case "reply" | "digits":
+                if ask.key_at is not None and now >= ask.key_at + NEXT_KEY:
+                    return "dtmf"
+                if quiet_since is not None and now >= quiet_since + NO_REPLY[ask.expect]:
+                    return "noReply"
+            case "quiet" if quiet_since is not None and now >= quiet_since + QUIET:
+                return "quiet"
         return "pending"
 
     def wakes_at(self, ask: Ask) -> float | None:
         """When time alone could change the outcome; None if it could not."""
         times = [] if ask.key_at is None else [ask.key_at + NEXT_KEY]
+        if ask.until == "answer" and self.answered_at is not None:
+            times.append(self.answered_at + WHO_ANSWERED)
         if ask.quiet_since is not None and not ask.speech:
-            times.append(ask.quiet_since + NO_REPLY[ask.expect])
+            times.append(ask.quiet_since + (QUIET if ask.until == "quiet" else NO_REPLY[ask.expect]))
         return min(times, default=None)

@@ -78,6 +78,9 @@ class SessionConfig(Shape):
     language: Annotated[str, Field(max_length=35, description="What the caller speaks: a BCP 47 tag.")] = (
         "en-US"
     )
+    voice: Annotated[
+        str | None, Field(max_length=100, description="Whose voice speaks; null takes the server's.")
+    ] = None
     phrases: Annotated[
         tuple[str, ...],
         Field(max_length=200, description="What the caller is expected to say; a small recogniser needs it."),

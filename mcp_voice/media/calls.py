@@ -32,6 +32,7 @@ from mcp_voice.media import spans
 from mcp_voice.media.ear import EarLine
 from mcp_voice.media.pump import Leg, Outlet
 from mcp_voice.media.scribe import Scribe
+from mcp_voice.media.talks import Talks
 from mcp_voice.ports import EarConfig, Hears, Providers, SessionStore, Wire, utc_now
 
 log = structlog.get_logger(__name__)
@@ -66,8 +67,7 @@ class HeldLeg:
     def __init__(self, leg: Leg, outlet: HeldOutlet) -> None:
         self.leg = leg
         self.session_id, self.call_sid, self.stream_sid = leg.session_id, leg.call_sid, leg.stream_sid
-        self.ask, self.fail, self.outcome = leg.ask, leg.fail, leg.outcome
-        self.conversation = leg.conversation
+        self.ask = leg.ask
         self._outlet = outlet
 
     def hear(self, events: Sequence[StreamEvent]) -> None:
@@ -98,9 +98,11 @@ class Calls:
         make_wire: Callable[[], Wire],
         carrier_of: Callable[[Started], str] = lambda _: "twilio",
         rules: Rules | None = None,
+        talks: Talks | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
+        self._talks = talks or Talks()
         self._providers = providers
         self._counts = counts
         self._make_vad = make_vad
@@ -168,6 +170,7 @@ class Calls:
         if self.call(call_sid=started.call_sid) or started.stream_sid in self._legs:
             raise Refused(f"Call {started.call_sid} has a live stream already.")
         session = await self._session(started)
+        self._talks.of(session.session_id)
         leg = self._leg(session, started, wire, outlet)
         self._legs[started.stream_sid] = leg
         self._counts.calls += 1
@@ -264,6 +267,7 @@ class Calls:
     def _forget(self, leg: Leg) -> None:
         leg.let_go()
         leg.trace()
+        self._talks.forget(leg.session_id)
         self._legs.pop(leg.stream_sid, None)
         self._held.pop(leg.stream_sid, None)
         self._counts.calls_active = self._counts.live = len(self._legs)

@@ -8,13 +8,11 @@ only await on the way of a frame is its own socket's.
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import Final, Protocol
 
 import anyio
 
 from mcp_voice.core.call import Call
-from mcp_voice.core.conversation import Ask, Conversation, Outcome
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import (
     Audio,
@@ -32,7 +30,6 @@ from mcp_voice.core.events import (
     Tick,
     TurnDone,
 )
-from mcp_voice.core.session import Entry
 from mcp_voice.errors import BadMessage
 from mcp_voice.media import spans
 from mcp_voice.media.ear import EarLine
@@ -44,10 +41,6 @@ LOGGED_ERRORS: Final = 10
 
 
 TICK: Final = Tick()
-
-
-def _unheard(_: Sequence[Entry]) -> None:
-    """Nobody is left to tell."""
 
 
 class Outlet(Protocol):
@@ -76,9 +69,6 @@ class Leg:
         self.session_id = session_id
         self.call_sid, self.stream_sid = started.call_sid, started.stream_sid
         self.scribe = scribe
-        self.conversation = Conversation()
-        self._written = anyio.Event()
-        scribe.tell = self.read
         self.ear: EarLine | None = None
         self.ended: str | None = None
         self.over = anyio.Event()
@@ -129,32 +119,6 @@ class Leg:
     def ask(self, request: Request) -> None:
         """Ask something of the call."""
         self.take(request)
-
-    def read(self, entries: Sequence[Entry]) -> None:
-        """Let the conversation have what has been written."""
-        self.conversation.read(entries, self._clock())
-        self._wake()
-
-    def fail(self, ask: Ask, error: Exception) -> None:
-        """Let whoever waits for it know that it cannot be."""
-        ask.failed = error
-        self._wake()
-
-    def _wake(self) -> None:
-        self._written.set()
-        self._written = anyio.Event()
-
-    async def outcome(self, ask: Ask, seconds: float) -> Outcome:
-        """Wait until something has come of it, so many seconds at most."""
-        until = self._clock() + seconds
-        while True:
-            now = self._clock()
-            found = self.conversation.outcome(ask, now)
-            if found != "pending" or now >= until:
-                return found
-            wakes_at = self.conversation.wakes_at(ask)
-            with anyio.move_on_after(max(0.0, min(until, wakes_at or until) - now)):
-                await self._written.wait()
 
     def _do(self, effect: Effect) -> None:
         match effect:
@@ -221,9 +185,8 @@ class Leg:
         spans.span("twilio.call.end", time.time_ns(), {**facts, "duration_ms": milliseconds})
 
     def let_go(self) -> None:
-        """Stop the clock, and part from those who know this leg: a circle would wait for the collector."""
+        """Stop the clock, and part from the ear, which knows this leg: a circle waits for the collector."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self.ear = None
-        self.scribe.tell = _unheard

@@ -5,7 +5,7 @@ writes what has gathered, in order, one commit for all of it. While the store
 fails, notes are kept and tried again: nothing is lost before `KEPT` of them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -28,10 +28,9 @@ Line = tuple[datetime, Note | TurnDone]
 
 
 class Scribe:
-    """The record of one live call, being written. `tell` hears of what has been, numbered."""
+    """The record of one live call, being written."""
 
     def __init__(self, store: SessionStore, session_id: str, now: Callable[[], datetime]) -> None:
-        self.tell: Callable[[Sequence[Entry]], None] = lambda _: None
         self._store = store
         self._session_id = session_id
         self._now = now
@@ -61,11 +60,8 @@ class Scribe:
                 return
 
     async def _write(self, lines: list[Line]) -> bool:
-        new: list[Change] = []
-
         def move(session: Session) -> Change:
-            new[:] = [written(session, lines)]
-            return new[0]
+            return written(session, lines)
 
         for pause in (*BACKOFF, None):
             try:
@@ -78,7 +74,6 @@ class Scribe:
                 )
                 await anyio.sleep(pause or 0)
             else:
-                self.tell(new[0].entries)
                 return True
         self._lines = (lines + self._lines)[-KEPT:]
         if not self._closing:

@@ -21,6 +21,7 @@ from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
 from mcp_voice.carriers.twilio.signature import genuine
 from mcp_voice.carriers.twilio.wire import TwilioWire
+from mcp_voice.core.attendance import Absence
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import Started
 from mcp_voice.core.playout import Lead
@@ -29,6 +30,7 @@ from mcp_voice.core.voice import EnergyVad, Vad
 from mcp_voice.errors import Invalid, NotConfigured, NotFound, StoreFailed
 from mcp_voice.media.calls import Calls, Rules
 from mcp_voice.media.endpoint import Endpoint
+from mcp_voice.media.talks import Talks
 from mcp_voice.ports import Desk, Providers, SessionStore
 from mcp_voice.providers import Registry
 from mcp_voice.providers.counting import COUNTING, Counting
@@ -40,7 +42,7 @@ from mcp_voice.server.metrics import CONTENT_TYPE, Page
 from mcp_voice.server.operator import Operator
 from mcp_voice.server.tenancy import tenancy
 from mcp_voice.server.updates import Updates
-from mcp_voice.settings import Media, Settings, Spelling, Toolset, variable
+from mcp_voice.settings import Media, Protocol, Settings, Spelling, Toolset, variable
 from mcp_voice.simulator.line import SIMULATED_ACCOUNT
 from mcp_voice.stores import open_store
 from mcp_voice.stores.watched import Watched
@@ -139,7 +141,8 @@ async def assemble(
     _check(settings, catalogue)
     async with AsyncExitStack() as stack:
         kept = open_store(settings.store)
-        store = Watched(kept, updates.changed)
+        talks = Talks(longest=settings.mcp.max_wait_seconds, absence=_absence(settings.mcp))
+        store = Watched(kept, updates.changed, talks.written)
         stack.push_async_callback(store.aclose)
         alone = stack.enter_context(tenancy(getattr(kept, "path", None)))
         hears = COUNTING if settings.media.loopback_echo else settings.speech.stt
@@ -157,11 +160,13 @@ async def assemble(
                 make_wire=TwilioWire,
                 carrier_of=_carrier_of,
                 rules=_rules(settings.media),
+                talks=talks,
             )
         )
         desk = Desk(
             store=store,
             switchboard=calls,
+            talks=talks,
             providers=providers,
             carriers=Exchange(
                 {
@@ -218,6 +223,10 @@ def _rules(media: Media) -> Rules:
         lead=Lead(least=lead * 0.75, most=lead),
         most_calls=media.max_calls,
     )
+
+
+def _absence(mcp: Protocol) -> Absence:
+    return Absence(moment=mcp.moment_seconds, leave=mcp.leave_seconds)
 
 
 def _media_url(settings: Settings, port: int) -> str:

@@ -3,8 +3,8 @@
 It stands before another store, and each verb is the other's. When a change is
 safe, and not before, `changed` hears the session's id, and whether the list of
 sessions reads differently now: one was made, came to another status, or was
-removed. It is a plain call in the caller's way: it returns at once and does not
-fail.
+removed; `wrote` hears the lines of the log that came with it. They are plain
+calls in the caller's way: they return at once and do not fail.
 
     caller ─ commit ─▶ Watched ─ commit ─▶ store
        ◀────── done ────┤◀───── kept ───────┘
@@ -18,6 +18,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import Final
 
 import anyio
 
@@ -25,13 +26,22 @@ from mcp_voice.core.session import Change, Entry, Session, Status
 from mcp_voice.errors import StoreFailed
 from mcp_voice.ports import SessionStore
 
+NEWEST: Final = 100
+"""Lines told again when it is not known which of them were: a reader knows their numbers."""
+
 
 class Watched(SessionStore):
     """Another store, and who is told of its changes."""
 
-    def __init__(self, store: SessionStore, changed: Callable[[str, bool], None]) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        changed: Callable[[str, bool], None],
+        wrote: Callable[[str, Sequence[Entry]], None] = lambda session_id, entries: None,
+    ) -> None:
         self._store = store
         self._changed = changed
+        self._wrote = wrote
         self._statuses: dict[str, Status] = {}
         """Of the sessions that are not closed, as they were last written here."""
         self._asking: set[asyncio.Task[None]] = set()
@@ -56,7 +66,7 @@ class Watched(SessionStore):
         except anyio.get_cancelled_exc_class():
             self._ask(new.session.session_id)
             raise
-        self._written(new.session)
+        self._written(new.session, new.entries)
 
     async def entries(self, session_id: str, after: int = 0, limit: int = 1_000) -> Sequence[Entry]:
         return await self._store.entries(session_id, after, limit)
@@ -80,13 +90,14 @@ class Watched(SessionStore):
         await self._store.aclose()
         await asyncio.gather(*self._asking)
 
-    def _written(self, session: Session) -> None:
+    def _written(self, session: Session, entries: Sequence[Entry] = ()) -> None:
         listed = self._statuses.get(session.session_id) != session.status
         if session.closed:
             self._statuses.pop(session.session_id, None)
         else:
             self._statuses[session.session_id] = session.status
         self._changed(session.session_id, listed)
+        self._wrote(session.session_id, entries)
 
     def _gone(self, session_id: str) -> None:
         self._statuses.pop(session_id, None)
@@ -108,4 +119,5 @@ class Watched(SessionStore):
                 if session is None:
                     self._gone(session_id)
                 else:
-                    self._written(session)
+                    newest = max(0, session.seq - NEWEST)
+                    self._written(session, await self._store.entries(session_id, newest, NEWEST))

@@ -14,7 +14,7 @@ from mcp_voice.core.clauses import clauses
 from mcp_voice.core.conversation import Ask
 from mcp_voice.core.events import HangUp, Play
 from mcp_voice.errors import ProviderFailed, VoiceError
-from mcp_voice.ports import LiveCall, Speaks, VoiceConfig
+from mcp_voice.ports import LiveCall, Speaks, Talk, VoiceConfig
 
 STALLED_SECONDS: Final = 15.0
 """A voice that makes nothing for so long has failed."""
@@ -29,6 +29,7 @@ class Mouths:
     def say(
         self,
         call: LiveCall,
+        talk: Talk,
         ask: Ask,
         speaks: Speaks,
         config: VoiceConfig,
@@ -37,7 +38,7 @@ class Mouths:
         then: HangUp | None = None,
     ) -> None:
         """Begin to say it, and `then` leave; a voice that fails before its first word fails the ask."""
-        task = asyncio.create_task(_say(call, ask, speaks, config, interruptible, then), name="mouth")
+        task = asyncio.create_task(_say(call, talk, ask, speaks, config, interruptible, then), name="mouth")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -49,7 +50,13 @@ class Mouths:
 
 
 async def _say(
-    call: LiveCall, ask: Ask, speaks: Speaks, config: VoiceConfig, interruptible: bool, then: HangUp | None
+    call: LiveCall,
+    talk: Talk,
+    ask: Ask,
+    speaks: Speaks,
+    config: VoiceConfig,
+    interruptible: bool,
+    then: HangUp | None,
 ) -> None:
     from mcp_voice.core.speakable import speakable  # its patterns take a while to compile
 
@@ -68,7 +75,7 @@ async def _say(
         if said:
             call.ask(Play(b"", part=part))  # what there was of it is all there will be
         else:
-            call.fail(ask, error)
+            talk.fail(ask, error)
     if then is not None:
         call.ask(then)
 

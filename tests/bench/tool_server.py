@@ -25,6 +25,7 @@ from mcp_voice.core.counts import Counts
 from mcp_voice.core.session import SessionConfig, Turn, begin, change
 from mcp_voice.core.voice import EnergyVad
 from mcp_voice.media.calls import Calls
+from mcp_voice.media.talks import Talks
 from mcp_voice.ports import Desk
 from mcp_voice.providers import Registry
 from mcp_voice.server import http, mcp
@@ -124,7 +125,7 @@ async def desk_with_a_call(calls: Calls, store: MemoryStore, counts: Counts) -> 
     ]
     await store.amend(session.session_id, lambda old: change(old.touched(now), turns))
     return Desk(
-        store=store, switchboard=calls, providers=Registry(counts), carriers={}, counts=counts,
+        store=store, switchboard=calls, talks=Talks(), providers=Registry(counts), carriers={}, counts=counts,
         make_vad=EnergyVad, media_url="ws://127.0.0.1/",
     )  # fmt: skip
 

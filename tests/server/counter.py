@@ -11,6 +11,7 @@ from mcp_voice.core.counts import Counts
 from mcp_voice.core.voice import EnergyVad
 from mcp_voice.errors import Invalid, NotConfigured, Refused
 from mcp_voice.media.calls import Calls
+from mcp_voice.media.talks import Talks
 from mcp_voice.ports import Carrier, Desk, Hears, Speaks
 from mcp_voice.stores.memory import MemoryStore
 from mcp_voice.tools.catalogue import Answer, Arguments, Catalogue, Tool
@@ -37,10 +38,14 @@ class Nobody:
 
 def desk(counts: Counts | None = None) -> Desk:
     counts, store, nobody = counts or Counts(), MemoryStore(), Nobody()
-    calls = Calls(store=store, providers=nobody, counts=counts, make_vad=EnergyVad, make_wire=TwilioWire)
+    talks = Talks()
+    calls = Calls(
+        store=store, providers=nobody, counts=counts, make_vad=EnergyVad, make_wire=TwilioWire, talks=talks
+    )
     return Desk(
         store=store,
         switchboard=calls,
+        talks=talks,
         providers=nobody,
         carriers=nobody,
         counts=counts,

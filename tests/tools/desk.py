@@ -9,10 +9,13 @@ from jsonschema import Draft202012Validator
 from pydantic_core import from_json
 
 from mcp_voice.carriers.twilio.wire import TwilioWire
+from mcp_voice.core.attendance import Absence
 from mcp_voice.core.counts import Counts
 from mcp_voice.media.calls import Calls
-from mcp_voice.ports import Desk
+from mcp_voice.media.talks import Talks
+from mcp_voice.ports import Desk, LiveCall, Talk
 from mcp_voice.stores.memory import MemoryStore
+from mcp_voice.stores.watched import Watched
 from mcp_voice.tools.catalogue import Catalogue, gather
 from tests.twins import Clock, Network, Vendors, loud
 
@@ -29,6 +32,10 @@ class Office:
     network: Network
     calls: Calls
     _checked: dict[str, Draft202012Validator] = field(default_factory=dict)
+
+    def talk(self, call: LiveCall) -> Talk:
+        """Return a call's conversation."""
+        return self.desk.talks.of(call.session_id)
 
     async def use(self, name: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a tool as the server does; return its answer as JSON says it.
@@ -56,16 +63,25 @@ async def an_office(
     vendors: Vendors | None = None,
     network: Network | None = None,
     media_url: str = "wss://voice.example.com/ws",
+    absence: Absence | None = None,
 ) -> AsyncIterator[Office]:
     """Open an office for as long as a test lasts."""
     vendors, network, clock = vendors or Vendors(), network or Network(), Clock()
-    store, counts = MemoryStore(), Counts()
+    talks, counts = Talks(absence=absence), Counts()
+    store = Watched(MemoryStore(), lambda session_id, listed: None, talks.written)
     async with Calls(
-        store=store, providers=vendors, counts=counts, make_vad=lambda: loud, make_wire=TwilioWire, now=clock
+        store=store,
+        providers=vendors,
+        counts=counts,
+        make_vad=lambda: loud,
+        make_wire=TwilioWire,
+        now=clock,
+        talks=talks,
     ) as calls:
         desk = Desk(
             store=store,
             switchboard=calls,
+            talks=talks,
             providers=vendors,
             carriers=network,
             counts=counts,
