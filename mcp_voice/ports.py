@@ -332,6 +332,14 @@ class Carrier(Protocol):
         Raises `NotConfigured`, `Invalid` for a target it cannot reach, `CarrierFailed`.
         """
 
+    async def press(self, session: Session, digits: str) -> bool:
+        """Press keys; False if it has no keys of its own, and their tones have to go with the audio.
+
+        When it has pressed them, the call's stream ends and another begins.
+
+        Raises `NotConfigured`, `NotFound` if the call is over, `CarrierFailed`.
+        """
+
 
 class Carriers(Protocol):
     """The carriers of this process, by the name a session has for its own."""

@@ -144,6 +144,9 @@ class Twilio(Part):
 
     account_sid: Annotated[str | None, Field(pattern=r"^AC[0-9a-fA-F]{32}$")] = None
     auth_token: SecretStr | None = None
+    api_url: Annotated[
+        str, Field(pattern=r"^https?://[^/]", description="Where its REST API is; a test may have its own.")
+    ] = "https://api.twilio.com"
 
 
 class Settings(BaseSettings):

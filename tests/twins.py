@@ -187,6 +187,8 @@ class Network:
     refuses: VoiceError | None = None
     hung_up: list[tuple[str, str]] = field(default_factory=list)
     transfers: list[dict[str, object]] = field(default_factory=list)
+    has_keys: bool = False
+    pressed: list[tuple[str, str]] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> "Network":
         if name != self.name:
@@ -213,3 +215,10 @@ class Network:
             }
         )
         return {"conferenceSid": "CF1"} if warm else {}
+
+    async def press(self, session: Session, digits: str) -> bool:
+        if self.refuses is not None:
+            raise self.refuses
+        if self.has_keys:
+            self.pressed.append((session.call_sid, digits))
+        return self.has_keys

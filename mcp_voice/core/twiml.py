@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
+from mcp_voice.core.dtmf import pressable
 from mcp_voice.errors import Invalid
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def stream_twiml(
     action_url: str | None = None,
     language: str | None = None,
     voice: str | None = None,
+    press: str | None = None,
 ) -> str:
     """Return TwiML that connects a call to the socket at `url`.
 
@@ -51,6 +53,7 @@ def stream_twiml(
     the carrier: before the stream opens, or by the relay as its first words.
     `action_url` is asked for TwiML when we let go of the call; without it the
     call ends then. `status_callback` hears of the stream's start, end and errors.
+    Before all that the carrier may `press` keys into the call.
 
     Raises:
         Invalid: Twilio would not take it; the sentence says which part and why.
@@ -59,6 +62,8 @@ def stream_twiml(
 
     where = _socket(url)
     response = Element("Response")
+    if press is not None:
+        SubElement(response, "Play", {"digits": pressable(press)})
     if mode == "stream" and greeting is not None:
         SubElement(response, "Say", _given(voice=voice, language=language)).text = _text("greeting", greeting)
     connect = SubElement(response, "Connect", _given(action=_callback("actionUrl", action_url)))

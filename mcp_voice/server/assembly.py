@@ -19,6 +19,7 @@ from starlette.routing import WebSocketRoute
 from mcp_voice.carriers import Exchange
 from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
+from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.carriers.twilio.signature import genuine
 from mcp_voice.carriers.twilio.wire import TwilioWire
 from mcp_voice.core.attendance import Absence
@@ -42,7 +43,7 @@ from mcp_voice.server.metrics import CONTENT_TYPE, Page
 from mcp_voice.server.operator import Operator
 from mcp_voice.server.tenancy import tenancy
 from mcp_voice.server.updates import Updates
-from mcp_voice.settings import Media, Protocol, Settings, Spelling, Toolset, variable
+from mcp_voice.settings import Media, Protocol, Settings, Spelling, Toolset, Twilio, variable
 from mcp_voice.simulator.line import SIMULATED_ACCOUNT
 from mcp_voice.stores import open_store
 from mcp_voice.stores.watched import Watched
@@ -163,6 +164,7 @@ async def assemble(
                 talks=talks,
             )
         )
+        media_url = _media_url(settings, public_port)
         desk = Desk(
             store=store,
             switchboard=calls,
@@ -170,13 +172,13 @@ async def assemble(
             providers=providers,
             carriers=Exchange(
                 {
-                    "twilio": TwilioCarrier(configured=settings.twilio.auth_token is not None),
+                    "twilio": TwilioCarrier(await _account(settings.twilio, stack), media_url),
                     "simulator": SimulatedCarrier(calls),
                 }
             ),
             counts=counts,
             make_vad=vad or EnergyVad,
-            media_url=_media_url(settings, public_port),
+            media_url=media_url,
             voice=settings.speech.voice,
         )
         stack.push_async_callback(desk.aclose)
@@ -208,6 +210,15 @@ def _introduce(providers: Providers) -> None:
             log.warning("no_provider", what=setting, why=str(error))
         except NotFound as error:
             raise Invalid(f"{variable('speech', setting)}: {error}", advice="") from None
+
+
+async def _account(twilio: Twilio, stack: AsyncExitStack) -> TwilioRest | None:
+    """Open the account's REST API, if its credentials are here; `stack` closes it."""
+    if twilio.account_sid is None or twilio.auth_token is None:
+        return None
+    rest = TwilioRest(twilio.account_sid, twilio.auth_token.get_secret_value(), twilio.api_url)
+    stack.push_async_callback(rest.aclose)
+    return rest
 
 
 def _carrier_of(started: Started) -> str:

@@ -7,6 +7,7 @@ import pytest
 from mcp_voice.carriers import Exchange
 from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
+from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.session import Session, SessionConfig, begin
 from mcp_voice.errors import NotConfigured, NotFound, NotLive
@@ -48,6 +49,13 @@ async def test_a_simulated_call_is_handed_over_by_the_reason_its_stream_ends_wit
         assert leg.ended == "transfer +12025550111"
 
 
+async def test_a_simulated_call_has_its_keys_in_its_audio() -> None:
+    async with a_room() as room:
+        session, carrier = await of_the_held_call(room)
+
+        assert await carrier.press(session, "12") is False
+
+
 async def test_a_simulated_call_without_a_stream_cannot_be_hung_up() -> None:
     async with a_room() as room:
         with pytest.raises(NotLive):
@@ -56,7 +64,8 @@ async def test_a_simulated_call_without_a_stream_cannot_be_hung_up() -> None:
 
 @pytest.mark.parametrize(("configured", "advice"), [(False, "TWILIO_AUTH_TOKEN"), (True, "session.close")])
 async def test_what_twilio_cannot_do_yet_is_refused_with_what_to_do(configured: bool, advice: str) -> None:
-    carrier = TwilioCarrier(configured=configured)
+    rest = TwilioRest("AC0", "token", "https://api.twilio.com") if configured else None
+    carrier = TwilioCarrier(rest, "wss://voice.example.com/twilio/media")
 
     with pytest.raises(NotConfigured, match=advice):
         await carrier.hangup(a_session(), "done")
@@ -65,7 +74,7 @@ async def test_what_twilio_cannot_do_yet_is_refused_with_what_to_do(configured: 
 
 
 def test_a_carrier_nobody_knows_is_not_found() -> None:
-    carriers = Exchange({"twilio": TwilioCarrier(configured=False)})
+    carriers = Exchange({"twilio": TwilioCarrier(None, "wss://voice.example.com/twilio/media")})
 
     assert carriers["twilio"].name == "twilio"
     with pytest.raises(NotFound, match="twilio"):

@@ -33,6 +33,18 @@ def test_a_greeting_is_said_before_the_stream_opens() -> None:
     assert response[0].attrib == {"voice": "alice", "language": "en-GB"}
 
 
+def test_keys_are_pressed_before_anything_else() -> None:
+    response = read(stream_twiml(URL, greeting="Hello", press="12w#"))
+
+    assert [child.tag for child in response] == ["Play", "Say", "Connect"]
+    assert response[0].attrib == {"digits": "12w#"}
+
+
+def test_what_is_not_on_a_keypad_is_not_pressed() -> None:
+    with pytest.raises(Invalid, match="no key 'x'"):
+        stream_twiml(URL, press="1x")
+
+
 def test_a_relay_says_the_greeting_itself() -> None:
     response = read(stream_twiml(URL, mode="relay", greeting="Hello", language="en-GB"))
 

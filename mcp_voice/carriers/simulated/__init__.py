@@ -36,6 +36,10 @@ class SimulatedCarrier:
         self._leg(session).ask(HangUp(f"transfer {target}"[:LONGEST_REASON], after_playout=True))
         return {}
 
+    async def press(self, session: Session, digits: str) -> bool:
+        """Leave it to the audio: whoever is at the other end hears the tones."""
+        return False
+
     def _leg(self, session: Session) -> LiveCall:
         leg = self._switchboard.call(session_id=session.session_id)
         if leg is None:

@@ -1,14 +1,20 @@
-"""Twilio beyond the media: ending and handing over calls.
+"""Twilio beyond the media: pressing keys, ending and handing over calls.
 
-Both need Twilio's REST API, which this version does not speak yet. A call on
-our own socket can still be ended: closing the stream ends `<Connect>`, and with
-no TwiML behind it the call.
+Keys go by REST: Twilio takes none on the stream. The call is given other
+TwiML, which presses them and connects the stream again, so that the session
+finds itself on a new stream a moment later.
+
+Ending and handing over need more of the REST API than this version speaks. A
+call on our own socket can still be ended: closing the stream ends `<Connect>`,
+and with no TwiML behind it the call.
 """
 
 from collections.abc import Mapping
 
+from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.core.session import Session
-from mcp_voice.errors import NotConfigured
+from mcp_voice.core.twiml import stream_twiml
+from mcp_voice.errors import Invalid, NotConfigured
 
 
 class TwilioCarrier:
@@ -16,8 +22,23 @@ class TwilioCarrier:
 
     name = "twilio"
 
-    def __init__(self, *, configured: bool) -> None:
-        self._configured = configured
+    def __init__(self, rest: TwilioRest | None, media_url: str) -> None:
+        self._rest = rest
+        self._media_url = media_url
+
+    async def press(self, session: Session, digits: str) -> bool:
+        """Let the call play the digits, then come back to us."""
+        if self._rest is None:
+            raise self._missing("pressed keys in", "Or say what you want.")
+        try:
+            twiml = stream_twiml(self._media_url, {"sessionId": session.session_id}, press=digits)
+        except Invalid as error:
+            raise NotConfigured(
+                f"The call could not come back to this server: {error}",
+                advice="Its public address has to be set to https://….",
+            ) from None
+        await self._rest.update_call(session.call_sid, twiml)
+        return True
 
     async def hangup(self, session: Session, reason: str) -> None:
         """Refuse. Raises `NotConfigured`."""
@@ -30,7 +51,7 @@ class TwilioCarrier:
         raise self._missing("transferred", "Answer the call's webhook with `<Dial>` instead.")
 
     def _missing(self, what: str, instead: str) -> NotConfigured:
-        if self._configured:
+        if self._rest is not None:
             return NotConfigured(
                 f"A Twilio call cannot be {what} by REST in this version of mcp-voice.", advice=instead
             )
