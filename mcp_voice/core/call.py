@@ -7,15 +7,18 @@ effects in the order they must happen:
     Playout    the agent's audio → frames and marks for the wire, what was heard
     Exchange   words both ways → turns for the record, with their timing
 
+While it is asked to `Watch`, a fourth: a `Lookout` gets the frames and words too.
+
 A call reads no clock and does no I/O. `wakes_at` is when it wants a `Tick`.
 """
 
 from collections.abc import Sequence
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mcp_voice.core.audio import FRAME_BYTES, Framer
 from mcp_voice.core.events import (
+    AnsweredBy,
     Audio,
     Clear,
     Close,
@@ -39,6 +42,7 @@ from mcp_voice.core.events import (
     Started,
     Stopped,
     Tick,
+    Watch,
 )
 from mcp_voice.core.events import (
     Final as FinalWords,
@@ -47,6 +51,9 @@ from mcp_voice.core.exchange import Exchange
 from mcp_voice.core.listener import Found, Listener
 from mcp_voice.core.playout import Echo, Playout, Utterance
 from mcp_voice.core.turns import Cue
+
+if TYPE_CHECKING:
+    from mcp_voice.core.watch import Lookout
 
 LAPSE: Final = 0.5
 """Seconds without a frame after which an open utterance is taken as having fallen silent.
@@ -71,6 +78,8 @@ class Call:
         self._speaking = False
         self._interruptible = True
         self._leaving: str | None = None
+        self._lookout: Lookout | None = None
+        self._answered_by = ""
         self.closed = False
 
     @property
@@ -82,7 +91,7 @@ class Call:
         wishes = playout.wishes
         if self._speaking or self._leaving:
             wishes.append(playout.ends_at)
-        if listener is not None and listener.busy:
+        if self._lookout is not None or (listener is not None and listener.busy):
             wishes.append(self._framed_at + LAPSE)
         return min(wishes) if wishes else None
 
@@ -98,15 +107,19 @@ class Call:
             case MarkReached():
                 return self._echoed(self._playout.reached(news.name), now) + self._leave(now)
             case Partial():
-                return (Note("partial", {"text": news.text}),)
+                return (Note("partial", {"text": news.text}), *self._words(news))
             case FinalWords():
-                return self._exchange.heard(news, now)
+                return (*self._exchange.heard(news, now), *self._words(news))
             case Digit():
                 return (Note("dtmf", {"digit": news.digit}),)
             case Clear():
                 return self._cut(now, news.why)
             case HangUp():
                 return self._hang_up(news, now)
+            case Watch():
+                return self._watch(news, now)
+            case AnsweredBy():
+                return self._answered(news)
             case Started():
                 return (Note("answered", {"streamSid": news.stream_sid, "tracks": list(news.tracks)}),)
             case Stopped():
@@ -127,6 +140,8 @@ class Call:
         if listener is None or heard.track != "inbound":
             return ()
         self._framed_at = now
+        if self._lookout is not None:
+            return self._watched(heard, listener, now)
         if len(heard.payload) == FRAME_BYTES:
             found = listener.hear(heard.payload)
             return self._act(found, now) if found else ()
@@ -159,6 +174,56 @@ class Call:
                 return (Note("backchannel"),)
         self._exchange.caller_silent(now, self._listener.silent_ms if self._listener else 0)
         return ()
+
+    # ─── what it is asked to watch for ───────────────────────────────────────
+
+    def _watch(self, asked: Watch, now: float) -> Sequence[Effect]:
+        what = asked.what - {"machine"} if self._answered_by not in ("", "unknown") else asked.what
+        if self._listener is None or not what:
+            self._lookout = None
+        elif self._lookout is not None:
+            self._lookout.watch(what)
+        else:
+            from mcp_voice.core.watch import Lookout  # numpy costs a start-up 100 ms
+
+            self._lookout = Lookout(what)
+            self._framed_at = now
+        return ()
+
+    def _watched(self, heard: Audio, listener: Listener, now: float) -> list[Effect]:
+        """Take the caller's audio while somebody watches."""
+        whole = len(heard.payload) == FRAME_BYTES
+        effects: list[Effect] = []
+        for frame in (heard.payload,) if whole else self._framer.push(heard.payload):
+            effects += self._act(listener.hear(frame), now)
+            if self._lookout is not None:
+                effects += self._seen(self._lookout.hear(frame, speaks=listener.speaking))
+        return effects
+
+    def _words(self, news: Partial | FinalWords) -> list[Note]:
+        if self._lookout is None:
+            return []
+        return self._seen(self._lookout.words(news.text, final=isinstance(news, FinalWords)))
+
+    def _seen(self, notes: list[Note]) -> list[Note]:
+        """Keep who answered; give the lookout up when it has nothing left to watch for."""
+        for note in notes:
+            if note.kind == "amd":
+                self._answered_by = note.data["answeredBy"]
+        if notes and self._lookout is not None and self._lookout.done:
+            self._lookout = None
+        return notes
+
+    def _answered(self, news: AnsweredBy) -> Sequence[Effect]:
+        """Take the carrier's verdict: the first stands, unless it was `unknown`."""
+        who = news.verdict
+        if self._answered_by not in ("", "unknown") or self._answered_by == who:
+            return ()
+        self._answered_by = who
+        if self._lookout is not None and who != "unknown":
+            self._lookout.answered(who)
+        data = {"answeredBy": who, "by": "carrier", "why": news.who, "afterMs": news.after_ms}
+        return self._seen([Note("amd", data)])
 
     # ─── the agent's side ────────────────────────────────────────────────────
 
@@ -197,10 +262,16 @@ class Call:
 
     def _lapse(self, now: float) -> list[Effect]:
         """Take a stream that stopped sending in mid-speech as silent."""
-        if self._listener is None or not self._listener.busy or now < self._framed_at + LAPSE:
+        listener = self._listener
+        if listener is None or now < self._framed_at + LAPSE:
+            return []
+        if self._lookout is None and not listener.busy:
             return []
         self._framed_at = now
-        return self._act(self._listener.elapse(LAPSE), now)
+        effects = self._act(listener.elapse(LAPSE), now) if listener.busy else []
+        if self._lookout is not None:
+            effects += self._seen(self._lookout.elapse(LAPSE))
+        return effects
 
     def _cut(self, now: float, why: str) -> list[Effect]:
         """Stop talking; say what was heard of what was said."""
@@ -253,6 +324,7 @@ class Call:
 
     def _close(self, why: str, now: float) -> Sequence[Effect]:
         self.closed = True
+        self._lookout = None
         effects: list[Effect] = []
         if self._listener is not None:
             effects += [item for item in self._listener.flush() if isinstance(item, Listen | Finalize)]

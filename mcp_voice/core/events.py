@@ -3,9 +3,9 @@
 Everything that reaches a call is *news*, everything it asks for is an
 *effect*. Both are frozen values, so a call can be replayed from a list:
 
-    stream ─ Started Audio Digit MarkReached Stopped Lost Garbled ┐
-    ear    ─ Partial Final EarFailed                               ├─▶ Call.take ─▶ effects
-    tools  ─ Play Mark Clear HangUp                                ┘
+    stream ─ Started Audio Digit MarkReached AnsweredBy Stopped Lost Garbled ┐
+    ear    ─ Partial Final EarFailed                                          ├─▶ Call.take ─▶ effects
+    tools  ─ Play Mark Clear HangUp Watch                                     ┘
 
 Effects go three ways: to the wire (`SendAudio`, `SendMark`, `SendClear`,
 `Close`), to the ear (`Listen`, `Finalize`) and to the record (`Note`).
@@ -14,7 +14,7 @@ Audio is 8 kHz mu-law unless a field says otherwise.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -89,7 +89,35 @@ class Garbled:
     why: str
 
 
-StreamEvent: TypeAlias = Connected | Started | Audio | Digit | MarkReached | Stopped | Lost | Garbled
+Who: TypeAlias = Literal["human", "machine", "fax", "unknown"]
+
+_ANSWERED: Mapping[str, Who] = {
+    "human": "human",
+    "machine_start": "machine",
+    "machine_end_beep": "machine",
+    "machine_end_silence": "machine",
+    "machine_end_other": "machine",
+    "fax": "fax",
+}
+"""Twilio's AnsweredBy; what is not here is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """The carrier says who answered, in Twilio's words (`machine_start`), beside the stream."""
+
+    who: str
+    after_ms: int | None = None
+
+    @property
+    def verdict(self) -> Who:
+        """What that means."""
+        return _ANSWERED.get(self.who, "unknown")
+
+
+StreamEvent: TypeAlias = (
+    Connected | Started | Audio | Digit | MarkReached | AnsweredBy | Stopped | Lost | Garbled
+)
 
 # ─── what the ear tells us ───────────────────────────────────────────────────
 
@@ -167,7 +195,19 @@ class HangUp:
     after_playout: bool = False
 
 
-Request: TypeAlias = Play | Mark | Clear | HangUp
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Watch the line for these from now on, instead of those before.
+
+    `beep`     a voicemail's beep has ended: a `beep` line
+    `machine`  who answered: one `amd` line; ask for it as the call is answered
+    `human`    hold music and announcements, and a person after them: `hold` and `human` lines
+    """
+
+    what: frozenset[str]
+
+
+Request: TypeAlias = Play | Mark | Clear | HangUp | Watch
 
 
 @dataclass(frozen=True, slots=True)

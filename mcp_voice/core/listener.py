@@ -47,6 +47,11 @@ class Listener:
         return self._turns.floor
 
     @property
+    def speaking(self) -> bool:
+        """Whether the caller's voice is heard, as of the last frame."""
+        return self._edges.speaking
+
+    @property
     def busy(self) -> bool:
         """Whether an utterance is open: then a stream that stops sending must be told of (`elapse`)."""
         return self._open or self._turns.wakes_at is not None
