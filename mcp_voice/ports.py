@@ -319,6 +319,15 @@ class Carrier(Protocol):
 
     name: str
 
+    async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
+        """Call whom the session is to reach (`session.to`); return the call's name with the carrier.
+
+        The callee's stream comes to our media socket with the parameter `sessionId`. A call that nobody
+        takes closes the session, with the reason `busy` or `no-answer`.
+
+        Raises `NotFound` if there is nobody of that name, `NotConfigured`, `CarrierFailed`.
+        """
+
     async def hangup(self, session: Session, reason: str) -> None:
         """End the call. Raises `NotConfigured`, `CarrierFailed`."""
 

@@ -139,6 +139,13 @@ class Limits(Part):
     ] = {}
 
 
+class Simulator(Part):
+    """The simulated people who can be called at `sim:…`."""
+
+    personas: Annotated[Path | None, Field(description="A folder of yours with more of them, *.yaml.")] = None
+    scripted: Annotated[bool, Field(description="They are told what is said, and need no ear.")] = False
+
+
 class Twilio(Part):
     """The account that carries the calls."""
 
@@ -180,6 +187,7 @@ class Settings(BaseSettings):
     mcp: Protocol = Protocol()
     limits: Limits = Limits()
     twilio: Twilio = Twilio()
+    simulator: Simulator = Simulator()
     otel_endpoint: Annotated[str | None, Field(description="Where spans are sent; none sends none.")] = None
     drain_seconds: Annotated[float, Field(ge=0, description="How long SIGTERM waits for live calls.")] = 10.0
     sweep_seconds: Annotated[float, Field(gt=0, description="How often idle sessions are looked for.")] = 60.0

@@ -185,6 +185,7 @@ class Network:
 
     name: str = "twilio"
     refuses: VoiceError | None = None
+    dialled: list[tuple[str, str | None, float]] = field(default_factory=list)
     hung_up: list[tuple[str, str]] = field(default_factory=list)
     transfers: list[dict[str, object]] = field(default_factory=list)
     has_keys: bool = False
@@ -194,6 +195,12 @@ class Network:
         if name != self.name:
             raise NotFound("carrier", name)
         return self
+
+    async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
+        if self.refuses is not None:
+            raise self.refuses
+        self.dialled.append((session.session_id, session.to, ring_seconds))
+        return f"CA{len(self.dialled):032d}"
 
     async def hangup(self, session: Session, reason: str) -> None:
         if self.refuses is not None:

@@ -32,7 +32,7 @@ from mcp_voice.errors import Invalid, NotConfigured, NotFound, StoreFailed
 from mcp_voice.media.calls import Calls, Rules
 from mcp_voice.media.endpoint import Endpoint
 from mcp_voice.media.talks import Talks
-from mcp_voice.ports import Desk, Providers, SessionStore
+from mcp_voice.ports import Carrier, Desk, Providers, SessionStore
 from mcp_voice.providers import Registry
 from mcp_voice.providers.counting import COUNTING, Counting
 from mcp_voice.providers.vad import make_vad
@@ -40,6 +40,7 @@ from mcp_voice.server import http, mcp
 from mcp_voice.server.care import bury, sweep
 from mcp_voice.server.limits import Rates
 from mcp_voice.server.metrics import CONTENT_TYPE, Page
+from mcp_voice.server.neighbours import Neighbours
 from mcp_voice.server.operator import Operator
 from mcp_voice.server.tenancy import tenancy
 from mcp_voice.server.updates import Updates
@@ -165,23 +166,24 @@ async def assemble(
             )
         )
         media_url = _media_url(settings, public_port)
+        carriers: dict[str, Carrier] = {
+            "twilio": TwilioCarrier(await _account(settings.twilio, stack), media_url)
+        }
         desk = Desk(
             store=store,
             switchboard=calls,
             talks=talks,
             providers=providers,
-            carriers=Exchange(
-                {
-                    "twilio": TwilioCarrier(await _account(settings.twilio, stack), media_url),
-                    "simulator": SimulatedCarrier(calls),
-                }
-            ),
+            carriers=Exchange(carriers),
             counts=counts,
             make_vad=vad or EnergyVad,
             media_url=media_url,
             voice=settings.speech.voice,
         )
+        neighbours = _neighbours(desk, settings, public_port)
+        carriers["simulator"] = SimulatedCarrier(calls, neighbours.ring)
         stack.push_async_callback(desk.aclose)
+        stack.push_async_callback(neighbours.aclose)
         if alone:
             await bury(desk)
         tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -240,10 +242,26 @@ def _absence(mcp: Protocol) -> Absence:
     return Absence(moment=mcp.moment_seconds, leave=mcp.leave_seconds)
 
 
+def _neighbours(desk: Desk, settings: Settings, port: int) -> Neighbours:
+    """The simulated people: they live on this machine, wherever carriers come from."""
+    people, token = settings.simulator, settings.twilio.auth_token
+    return Neighbours(
+        desk,
+        _local_url(settings, port),
+        folders=[people.personas] if people.personas else [],
+        scripted=people.scripted,
+        token=token.get_secret_value() if token else None,
+    )
+
+
 def _media_url(settings: Settings, port: int) -> str:
     """Where carriers reach the media socket: under the public address, or on this machine."""
     if settings.public_url is not None:
         return settings.public_url.replace("http", "ws", 1) + MEDIA_PATH
+    return _local_url(settings, port)
+
+
+def _local_url(settings: Settings, port: int) -> str:
     host = "127.0.0.1" if settings.host in http.ANY else settings.host
     return f"ws://[{host}]:{port}{MEDIA_PATH}" if ":" in host else f"ws://{host}:{port}{MEDIA_PATH}"
 

@@ -61,9 +61,10 @@ class Caller:
     `parameters` come back to the server in `start`, with `from` and `to` beside
     them. With an auth `token` the upgrade is signed, over `signed_url` where
     that is not `url`. `on_happening` is called with each happening as it is
-    found. Entering raises `CarrierFailed` (see `dialling`) and `Invalid`;
-    leaving hangs up. Once the call is over, everything that needs it raises
-    `NotLive`, with the reason.
+    found, and `carry` makes of each frame what arrives of it, None for nothing.
+    Entering raises `CarrierFailed` (see `dialling`) and `Invalid`; leaving
+    hangs up. Once the call is over, everything that needs it raises `NotLive`,
+    with the reason.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Caller:
         pace: Pace = "real",
         names: Names | None = None,
         on_happening: Callable[[Happening], None] | None = None,
+        carry: Callable[[bytes], bytes | None] | None = None,
     ) -> None:
         self.url = url
         self.line = Line(names, {"from": from_, "to": to, **(parameters or {})})
@@ -85,6 +87,7 @@ class Caller:
         self._token, self._signed_url = token, signed_url
         self._fast = pace == "fast"
         self._on_happening = on_happening
+        self._carry = carry
         self._told = 0
         self._mouth: deque[_Utterance] = deque()
         self._answered = 0.0
@@ -182,6 +185,14 @@ class Caller:
                 return
             await self._news.wait()
 
+    async def news(self) -> None:
+        """Wait until something has happened, or a frame been sent; raise what ended a task of the call."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
+        if not self.line.over:
+            await self._news.wait()
+
     @property
     def now(self) -> float:
         """Seconds since the call began, by the line's clock; where it ended, once it is over."""
@@ -215,10 +226,13 @@ class Caller:
             await self._room()
         if self.line.over:
             return
+        carried = self._carry(frame) if self._carry else frame
         if self._unread > UNREAD:
             self.line.lose(frame, self.now)
+        elif carried is None:
+            self.line.miss(frame)
         else:
-            await self._send(self.line.speak(frame))
+            await self._send(self.line.speak(carried))
 
     async def _room(self) -> None:
         """Let the server keep up, for half a second at most."""

@@ -171,11 +171,15 @@ class Line:
         return self._spell("media", body)
 
     def lose(self, sound: bytes, now: float) -> None:
-        """Say it, but to a socket that takes no more: it leaves a hole in chunks and timestamps."""
+        """Say it, but to a socket that takes no more."""
+        self.miss(sound)
+        self.warn(CONGESTED, "The server does not read; audio is lost.", now)
+
+    def miss(self, sound: bytes) -> None:
+        """Say it, but it never arrives: it leaves a hole in chunks and timestamps."""
         self._chunks["inbound"] += 1
         self._say(sound)
         self.tally.frames_lost += 1
-        self.warn(CONGESTED, "The server does not read; audio is lost.", now)
 
     def press(self, digit: str, now: float) -> str:
         """Return a key as a `dtmf` message.

@@ -22,7 +22,7 @@ PAUSE: Final = 0.5
 
 _BLOCK: Final = 160
 _ENOUGH: Final = 16  # audible samples in a block, 2 ms of 20
-_QUIET: Final = bytes(code for code in range(256) if ~code & 0x7F < 0x18)
+QUIET: Final = bytes(code for code in range(256) if ~code & 0x7F < 0x18)
 """The codes of samples below 260, 42 dB under full scale: in mu-law, the low steps near 0xFF and 0x7F."""
 
 
@@ -84,10 +84,10 @@ class Track:
     def _hear(self, until: int) -> list[tuple[str, float]]:
         begins, self._listened = self._listened, until
         block = bytes(self.sound[begins:until])
-        if len(block.translate(None, _QUIET)) < _ENOUGH:
+        if len(block.translate(None, QUIET)) < _ENOUGH:
             return []
-        first = (begins + len(block) - len(block.lstrip(_QUIET))) / RATE
-        last = (begins + len(block.rstrip(_QUIET))) / RATE
+        first = (begins + len(block) - len(block.lstrip(QUIET))) / RATE
+        last = (begins + len(block.rstrip(QUIET))) / RATE
         if self.talking:
             self.talks[-1].ended = last
             return []

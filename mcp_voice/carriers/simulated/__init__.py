@@ -2,19 +2,25 @@
 
 It has no REST side. A call ends when its stream is closed, as a Twilio call
 does that has no more TwiML to run, and the close frame's reason says where the
-caller goes: `transfer +15551230100`.
+caller goes: `transfer +15551230100`. Who can be called is simulated as well:
+`sim:restaurant` is rung by whoever `ring` is.
 """
 
-from collections.abc import Mapping
-from typing import Final
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
 
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.session import Session
-from mcp_voice.errors import NotLive
+from mcp_voice.errors import NotConfigured, NotLive
 from mcp_voice.ports import LiveCall, Switchboard
 
 LONGEST_REASON: Final = 120
 """Bytes: a close frame takes 123 (RFC 6455, 5.5)."""
+
+
+Ring: TypeAlias = Callable[[Session, str, float], Awaitable[None]]
+"""Lets somebody's telephone ring: for a session, under a call's name, for so many seconds."""
 
 
 class SimulatedCarrier:
@@ -22,8 +28,17 @@ class SimulatedCarrier:
 
     name = "simulator"
 
-    def __init__(self, switchboard: Switchboard) -> None:
+    def __init__(self, switchboard: Switchboard, ring: Ring | None = None) -> None:
         self._switchboard = switchboard
+        self._ring = ring
+
+    async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
+        """Let a simulated person's telephone ring; return the call's SID at once."""
+        if self._ring is None:
+            raise NotConfigured("There are no simulated people here to be called.", advice="")
+        call_sid = "CA" + secrets.token_hex(16)
+        await self._ring(session, call_sid, ring_seconds)
+        return call_sid
 
     async def hangup(self, session: Session, reason: str) -> None:
         """End the call when everything queued has been said."""

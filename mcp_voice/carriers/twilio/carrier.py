@@ -1,12 +1,12 @@
-"""Twilio beyond the media: pressing keys, ending and handing over calls.
+"""Twilio beyond the media: placing calls, pressing keys, ending and handing over calls.
 
 Keys go by REST: Twilio takes none on the stream. The call is given other
 TwiML, which presses them and connects the stream again, so that the session
 finds itself on a new stream a moment later.
 
-Ending and handing over need more of the REST API than this version speaks. A
-call on our own socket can still be ended: closing the stream ends `<Connect>`,
-and with no TwiML behind it the call.
+The rest needs more of the REST API than this version speaks. A call on our
+own socket can still be ended: closing the stream ends `<Connect>`, and with no
+TwiML behind it the call.
 """
 
 from collections.abc import Mapping
@@ -39,6 +39,10 @@ class TwilioCarrier:
             ) from None
         await self._rest.update_call(session.call_sid, twiml)
         return True
+
+    async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
+        """Refuse. Raises `NotConfigured`."""
+        raise self._missing("placed", "Call a simulated person instead: sim:restaurant.")
 
     async def hangup(self, session: Session, reason: str) -> None:
         """Refuse. Raises `NotConfigured`."""

@@ -1,0 +1,116 @@
+"""The simulated people whom this house can call: `sim:restaurant`.
+
+A person who is called is a task of the house. It rings for as long as its
+persona says, then comes to our own media socket with the session's id, as a
+carrier's stream would, and is in the call until one of the two hangs up. Nobody
+comes to a call whose session was closed meanwhile.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from mcp_voice.core.session import Session
+from mcp_voice.errors import NotFound, SessionClosed, VoiceError
+from mcp_voice.ports import Desk
+from mcp_voice.tools.session import finish
+
+if TYPE_CHECKING:
+    from mcp_voice.simulator.people import Senses
+    from mcp_voice.simulator.persona import Persona
+
+log = structlog.get_logger(__name__)
+
+
+class Neighbours:
+    """Who can be rung, and who is in a call. `token` signs their way in, over the desk's `media_url`."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        media_url: str,
+        *,
+        folders: Sequence[Path] = (),
+        scripted: bool = False,
+        token: str | None = None,
+    ) -> None:
+        self._desk = desk
+        self._media_url = media_url
+        self._folders = folders
+        self._scripted = scripted
+        self._token = token
+        self._tasks = set[asyncio.Task[None]]()
+
+    async def ring(self, session: Session, call_sid: str, ring_seconds: float) -> None:
+        """Let the telephone ring at `session.to`; return at once.
+
+        Raises `NotFound` if nobody lives there, `Invalid` if their file cannot be used, and
+        `NotConfigured` if there is no voice or no ear for them.
+        """
+        from mcp_voice.simulator.casting import cast
+        from mcp_voice.simulator.people import Senses
+
+        persona = cast(session.to or "", self._folders)
+        providers = self._desk.providers
+        senses = Senses(providers.voice(), None if self._scripted else providers.ear())
+        task = asyncio.create_task(self._live(persona, senses, session, call_sid, ring_seconds))
+        self._tasks.add(task)
+        task.add_done_callback(self._left)
+
+    async def aclose(self) -> None:
+        """Let everybody hang up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("person_failed", error=type(error).__name__, exc_info=error)
+
+    async def _live(
+        self, persona: "Persona", senses: "Senses", session: Session, call_sid: str, ring_seconds: float
+    ) -> None:
+        """Be somebody whose telephone rings, from the first ring to the last word."""
+        from mcp_voice.simulator.line import Names
+        from mcp_voice.simulator.people import converse
+
+        lasts = ring_seconds if persona.answers == "no_answer" else persona.rings
+        await asyncio.sleep(min(lasts, ring_seconds))
+        if lasts >= ring_seconds or persona.answers != "picks_up":
+            await self._close(session, "no-answer" if lasts >= ring_seconds else "busy")
+            return
+        try:
+            encounter = await converse(
+                persona,
+                self._media_url,
+                senses,
+                told=self._told(session) if self._scripted else None,
+                names=Names(call_sid=call_sid),
+                parameters={"sessionId": session.session_id},
+                from_=session.from_ or "",
+                to=session.to or "",
+                token=self._token,
+                signed_url=self._desk.media_url if self._token else None,
+            )
+        except VoiceError as error:
+            log.warning("person_failed", session=session.session_id, error=error.code, why=str(error))
+            await self._close(session, "failed")
+        else:
+            log.info("person_left", session=session.session_id, by=encounter.ended_by)
+
+    async def _close(self, session: Session, reason: str) -> None:
+        with suppress(NotFound, SessionClosed):  # somebody was quicker
+            await finish(self._desk, session.session_id, reason)
+
+    def _told(self, session: Session) -> AsyncIterator[str]:
+        from mcp_voice.simulator.telling import follow
+
+        async def read(after: int) -> Sequence[Mapping[str, Any]]:
+            return [dict(entry) for entry in await self._desk.store.entries(session.session_id, after)]
+
+        return follow(read)
