@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+import anyio
+
 from mcp_voice.core.attendance import Attendance, Duty
 from mcp_voice.core.audio import TELEPHONE, AudioFormat
-from mcp_voice.core.conversation import Ask, Conversation, Outcome
+from mcp_voice.core.conversation import LONGEST_WAIT, Ask, Conversation, Outcome
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import Heard, Request, Started, StreamEvent, WireCommand
 from mcp_voice.core.session import Change, Entry, Session, change
@@ -270,8 +272,9 @@ class Talks(Protocol):
     def known(self, session_id: str) -> Talk | None:
         """Return the conversation of a session that has one, or None."""
 
-    async def changed(self) -> None:
-        """Wait for the next change of any session's record."""
+    @property
+    def bell(self) -> anyio.Event:
+        """Set at the next change of any session's record: take it, look, then wait for it."""
 
 
 class HeldCall(LiveCall, Protocol):
@@ -388,6 +391,8 @@ class Desk:
     voice: str | None = None
     """Whose voice speaks when nobody chooses; None is the vendor's default."""
     now: Callable[[], datetime] = utc_now
+    longest_wait: float = LONGEST_WAIT
+    """Seconds that a tool waits at most."""
     audio: AudioFormat = TELEPHONE
     _drawers: dict[type, Any] = field(default_factory=dict)
 

@@ -48,7 +48,7 @@ NEXT_KEY: Final = 2.0
 QUIET: Final = 2.0
 """Seconds without a voice that count as quiet."""
 
-WHO_ANSWERED: Final = 4.0
+WHO_ANSWERED: Final = 6.0
 """Seconds after an answer in which it may still be found out whether a person or a machine gave it."""
 
 MACHINES: Final = frozenset({"machine", "fax"})
@@ -106,6 +106,7 @@ class Conversation:
         self.ended = False
         self.answered_at: float | None = None
         self.answered_by: str | None = None
+        self.beeps = 0
         self.patience = longest
         """The longest wait that this agent's client has shown to bear, in seconds."""
         self._asks: list[Ask] = []
@@ -133,6 +134,8 @@ class Conversation:
                 self._digits += data.get("digit", "")
             case "amd":
                 self.answered_by = data.get("answeredBy")
+            case "beep":
+                self.beeps += 1
             case "ended":
                 self.ended = True
             case "answered":
@@ -202,6 +205,14 @@ class Conversation:
         self._asks = [*self._asks[1 - MOST_ASKS :], ask]
         return ask
 
+    def join(self, ask: Ask, now: float) -> Ask:
+        """Wait on for what was begun before; if that is over, for what comes next, unheard words included."""
+        if ask in self._asks:
+            return ask
+        joined = self.begin(Ask(expect=ask.expect, until=ask.until), now)
+        joined.replied = bool(self._heard)
+        return joined
+
     def leave(self, ask: Ask, waited: float) -> None:
         """Its client has gone after so many seconds: wait less long from now on."""
         if ask.says is None:
@@ -218,7 +229,7 @@ class Conversation:
         said = ask.says is None or ask.spoken is not None
         if ask.failed is not None:
             return "failed"
-        if ask.settled is not None and said:
+        if ask.settled is not None:
             return ask.settled
         if self.ended:
             return "hungUp"

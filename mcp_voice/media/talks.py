@@ -142,9 +142,10 @@ class Talks:
         news, self._news = self._news, anyio.Event()
         news.set()
 
-    async def changed(self) -> None:
-        """Wait for the next change of any session."""
-        await self._news.wait()
+    @property
+    def bell(self) -> anyio.Event:
+        """Set at the next change of any session's record."""
+        return self._news
 
     def forget(self, session_id: str) -> None:
         """A call is over: keep its conversation only if an agent may still want to hear of it."""

@@ -8,6 +8,7 @@ desk, and hands out the house: what `serve` puts behind two listeners and
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 import anyio
@@ -179,6 +180,7 @@ async def assemble(
             make_vad=vad or EnergyVad,
             media_url=media_url,
             voice=settings.speech.voice,
+            longest_wait=settings.mcp.max_wait_seconds,
         )
         neighbours = _neighbours(desk, settings, public_port)
         carriers["simulator"] = SimulatedCarrier(calls, neighbours.ring)
@@ -189,6 +191,7 @@ async def assemble(
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(sweep, desk, settings.sweep_seconds)
+        tasks.start_soon(_prepare)
         yield House(settings, counts, store, calls, desk, limiter, catalogue, updates)
 
 
@@ -198,6 +201,12 @@ def _warm(make: Callable[[], Vad] | None) -> None:
         detector = make()
         for _ in range(5):  # noise: a detector that asks another only about sounds gets to ask it
             detector(bytes(range(0, 256, 4)) * 5)
+
+
+async def _prepare() -> None:
+    """Import, in a thread, what the first words of the first call would otherwise wait for."""
+    for module in ("speakable", "watch"):
+        await anyio.to_thread.run_sync(import_module, f"mcp_voice.core.{module}", abandon_on_cancel=True)
 
 
 def _introduce(providers: Providers) -> None:

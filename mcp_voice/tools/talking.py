@@ -1,12 +1,12 @@
 """`telephony.say` and `telephony.listen`: a conversation, as a language model holds one."""
 
 import time
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from mcp_voice.core.conversation import Ask
-from mcp_voice.core.events import HangUp
+from mcp_voice.core.events import HangUp, Watch
 from mcp_voice.core.session import Session
 from mcp_voice.errors import Invalid
 from mcp_voice.ports import Desk, LiveCall, Talk, VoiceConfig
@@ -14,6 +14,9 @@ from mcp_voice.tools.catalogue import tool
 from mcp_voice.tools.minding import Minder
 from mcp_voice.tools.mouths import Mouths
 from mcp_voice.tools.waiting import Reply, Waiting, conversation, live, record, reply, wait
+
+WATCHED: Final = frozenset({"beep", "human"})
+"""What a call does not find unless it is told to watch for it."""
 
 
 class Say(Waiting):
@@ -107,4 +110,6 @@ async def listen(ask: Listen, desk: Desk) -> Reply:
     wanted = known.begin(Ask(expect=ask.expect, until=ask.until), time.monotonic())
     if not known.ended:
         desk.drawer(Minder).mind(desk, talk)
+        if ask.until in WATCHED and (call := desk.switchboard.call(session_id=talk.session_id)):
+            call.ask(Watch(frozenset({ask.until})))
     return await wait(desk, talk, wanted, ask.wait_seconds)

@@ -73,6 +73,7 @@ class Reply(Answer):
     heard: list[Heard]
     digits: str
     spoken: Said | None = None
+    ended: Annotated[str | None, Field(description="Why the call ended, if it has.")] = None
     timing_ms: Annotated[dict[str, int], Field(description="Of the last turn, by step.")]
     next_step: str
 
@@ -168,6 +169,7 @@ async def reply(desk: Desk, talk: Talk, wanted: Ask, outcome: Outcome) -> Reply:
         heard=[Heard.model_validate(asdict(words)) for words in known.tell()],
         digits=known.digits(),
         spoken=None if spoken is None else Said.model_validate(asdict(spoken)),
+        ended=session.close_reason,
         timing_ms=session.turns[-1].timing_ms if session.turns else {},
         next_step=NEXT_STEP[outcome],
     )
