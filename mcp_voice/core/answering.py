@@ -10,9 +10,9 @@ does not. So the length of the first speech tells, and the silence after it:
     a phrase of a voicemail, or a beep                     machine
     a fax's tone                                           fax
 
-It guesses: a person who answers with a long sentence is taken for a machine,
-and a voicemail that says "Bob. Leave one." for a person, unless the ear makes
-out a phrase in time. One verdict is given, and it is not taken back.
+It guesses: a person who answers with a long sentence is taken for a machine, as
+is music, and a voicemail that says "Bob. Leave one." for a person, unless the
+ear makes out a phrase in time. One verdict is given, and it is not taken back.
 
     >>> answering = Answering()
     >>> answering.hear(Heard.VOICE, 1.0), answering.hear(Heard.SILENCE, 1.5), answering.wakes_at
@@ -29,8 +29,8 @@ from mcp_voice.core.beep import Tone
 from mcp_voice.core.events import Who
 from mcp_voice.core.sayings import VOICEMAIL, said
 
-Heard = Enum("Heard", "VOICE SILENCE BEEP TIME")
-"""The callee's edges, a voicemail's beep, and time passing."""
+Heard = Enum("Heard", "VOICE SILENCE TONES BEEP TIME")
+"""The callee's edges, a silence after what was no voice, a voicemail's beep, and time passing."""
 
 _EPSILON: Final = 1e-6
 """So that sums of 0.02 do not decide what is in time."""
@@ -89,7 +89,8 @@ class Answering:
         if self.verdict is not None:
             return None
         if self._began is None:
-            return self._at.nothing
+            fax = 0.0 if self._cng_at is None else self._cng_at + _CNG_EVERY[1]
+            return max(self._at.nothing, fax)
         if self._voice_at is not None:
             return max(self._began + self._at.machine, self._voice_at + self._at.blip)
         return self._silent_at + self._waits(self._silent_at - self._began)
@@ -107,7 +108,10 @@ class Answering:
                 self._began = at if self._began is None else self._began
             case Heard.SILENCE if self._voice_at is not None:
                 self._fall_silent(at)
-            case Heard.BEEP:
+            case Heard.TONES if self._voice_at is not None:
+                self._began = None if self._began == self._voice_at else self._began
+                self._voice_at = None
+            case Heard.BEEP if self._cng_at is None or at - self._cng_at > _CNG_EVERY[0]:
                 return self._decide("machine", "a beep", at)
         return None
 
@@ -146,7 +150,7 @@ class Answering:
         if wakes_at is None or at < wakes_at - _EPSILON:
             return None
         if self._began is None:
-            return self._decide("unknown", f"nothing was heard for {self._at.nothing:g} s", at)
+            return self._decide("unknown", f"no voice for {at:.0f} s", at)
         if self._voice_at is not None:
             return self._decide(
                 "machine", f"{at - self._began:.1f} s of speech without a pause to answer", at

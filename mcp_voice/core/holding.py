@@ -27,14 +27,14 @@ from typing import Final, Literal
 
 from mcp_voice.core.audio import FRAME_MS
 from mcp_voice.core.sayings import ANNOUNCEMENTS, GREETINGS, VOICEMAIL, said, words
-from mcp_voice.core.spectrum import loud_share, tonality
+from mcp_voice.core.spectrum import TONAL, loud_share, tonality
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """How much is enough. Times are seconds."""
 
-    tonal: float = 0.5
+    tonal: float = TONAL
     """Of a second, between speech (0.35 at most) and music (0.6 at least). See the tests."""
     loud: float = 0.6
     """Of a second of music. A ringing tone of 2 s fills two seconds so far at most, wherever they are cut."""
@@ -120,7 +120,10 @@ class Holding:
         """Judge the second that is full."""
         sound = b"".join(self._second)
         self._second.clear()
-        self._musical.append(self._tonal(sound) and loud_share(sound) > self._enough.loud)
+        musical = tonality(sound) >= self._enough.tonal
+        self._musical.append(musical and loud_share(sound) > self._enough.loud)
+        if musical:  # a voice detector takes it for speech; what comes next may be that
+            self._forget()
         return self._begin("music") if sum(self._musical) >= _MUSICAL else []
 
     def _voice(self, frame: bytes) -> None:
@@ -133,9 +136,7 @@ class Holding:
         """See who it was, now that they have waited."""
         speech, wait, machine = b"".join(self._speech), b"".join(self._wait), self._machine
         count = len(self._speech)
-        self._speech.clear()
-        self._wait.clear()
-        self._machine = False
+        self._forget()
         enough = self._enough
         if machine or not _frames(enough.shortest) <= count <= _frames(enough.longest):
             return []
@@ -143,8 +144,13 @@ class Holding:
             return []
         return self._meet(f"{count * FRAME_MS / 1_000:.1f} s of speech, then silence")
 
+    def _forget(self) -> None:
+        self._speech.clear()
+        self._wait.clear()
+        self._machine = False
+
     def _tonal(self, sound: bytes) -> bool:
-        return tonality(sound) >= self._enough.tonal
+        return tonality(sound, partials=1) >= self._enough.tonal
 
     # ─── words ───────────────────────────────────────────────────────────────
 

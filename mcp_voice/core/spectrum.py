@@ -88,7 +88,10 @@ _APART: Final = _LONG // _HOP  # frames that share no sample
 _LONG_WINDOW: Final = np.hanning(_LONG)
 _LONG_BAND: Final = slice(round(250 * _LONG / RATE) - 1, round(3_600 * _LONG / RATE) + 2)
 _STANDS_OUT: Final = 1e-2  # of a frame's strongest partial: 20 dB below it, and 40 dB below the stretch's
-_PARTIALS: Final = 3  # a network's tones have one or two
+
+
+TONAL: Final = 0.5
+"""`tonality` between speech's and music's."""
 
 
 def loud_share(audio: bytes) -> float:
@@ -97,11 +100,12 @@ def loud_share(audio: bytes) -> float:
     return float((power > max(_FAINT**2, power.max() * 1e-3)).mean())
 
 
-def tonality(audio: bytes) -> float:
+def tonality(audio: bytes, *, partials: int = 3) -> float:
     """Return how much of the sound is held: partials found again 128 ms later, beyond chance.
 
     About 0 for noise, below 0.35 for speech, from 0.6 to 1 for music; 0 for
-    what is faint, shorter than 300 ms, or has fewer partials than a chord.
+    what is faint, shorter than 300 ms, or has fewer partials than asked for: a
+    network's tones have one or two, a chord three.
     """
     sound = samples(audio)
     count = (len(sound) - _LONG) // _HOP + 1
@@ -118,7 +122,7 @@ def tonality(audio: bytes) -> float:
     weights = np.sqrt(middle[:-_APART]) * peaks[:-_APART]
     again = near[_APART:]
     bins = np.flatnonzero((weights * again).any(axis=0))
-    if (np.diff(bins, prepend=-9) > 2).sum() < _PARTIALS:
+    if (np.diff(bins, prepend=-9) > 2).sum() < partials:
         return 0.0
     found, chance = (weights * again).sum() / weights.sum(), again.mean()
     return max(0.0, float((found - chance) / (1.0 - chance)))

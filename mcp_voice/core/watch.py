@@ -8,16 +8,21 @@ returns lines for the record, and knows nothing of the call.
     >>> lookout = Lookout(frozenset({"machine"}))
     >>> [note] = lookout.elapse(6.0)
     >>> note.kind, note.data["answeredBy"], note.data["why"], note.data["afterMs"]
-    ('amd', 'unknown', 'nothing was heard for 5 s', 5000)
+    ('amd', 'unknown', 'no voice for 5 s', 5000)
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from mcp_voice.core.answering import Answering, Heard, Verdict
 from mcp_voice.core.audio import FRAME_MS, SILENCE_FRAME
 from mcp_voice.core.beep import Beeps
 from mcp_voice.core.events import Note, Who
 from mcp_voice.core.holding import Change, Holding
+from mcp_voice.core.spectrum import TONAL, tonality
+
+_TAIL: Final = 200 // FRAME_MS
+"""A voice detector goes on hearing a tone for up to 150 ms; webrtc's does."""
 
 
 class Lookout:
@@ -26,6 +31,8 @@ class Lookout:
     def __init__(self, what: frozenset[str]) -> None:
         self._clock = self._since = 0  # frames: now, and when `machine` was asked for
         self._voiced = False
+        self._since_tone = _TAIL
+        self._voice: list[bytes] = []  # that goes on, while `machine` is asked for
         self._beeps: Beeps | None = None
         self._answering: Answering | None = None
         self._holding: Holding | None = None
@@ -55,9 +62,9 @@ class Lookout:
         beep = None
         if self._beeps is not None:
             beep = self._beeps.hear(frame)
-            speaks = speaks and self._beeps.sounding is None
+            speaks = speaks and not self._toned(self._beeps)
         if self._answering is not None:
-            notes += self._answer(self._answering, beeped=beep is not None, speaks=speaks)
+            notes += self._answer(self._answering, frame, beeped=beep is not None, speaks=speaks)
         if beep is not None and self._wants_beeps:
             notes.append(Note("beep", {"hz": beep.hz, "ms": beep.ms}))
         if self._holding is not None:
@@ -83,14 +90,28 @@ class Lookout:
     def _now(self) -> float:
         return (self._clock - self._since) * FRAME_MS / 1_000
 
-    def _answer(self, answering: Answering, *, beeped: bool, speaks: bool) -> list[Note]:
+    def _answer(self, answering: Answering, frame: bytes, *, beeped: bool, speaks: bool) -> list[Note]:
         beeps, now, verdict = self._beeps, self._now, None
         if beeps is not None and (tone := beeps.ended or beeps.sounding) is not None:
             verdict = answering.tone(tone, now, ended=beeps.ended is not None)
         if beeped:
             verdict = verdict or answering.hear(Heard.BEEP, now)
-        heard = Heard.TIME if speaks == self._voiced else Heard.VOICE if speaks else Heard.SILENCE
-        return self._judged(verdict or answering.hear(heard, now))
+        return self._judged(verdict or answering.hear(self._edge(frame, speaks=speaks), now))
+
+    def _edge(self, frame: bytes, *, speaks: bool) -> Heard:
+        if speaks:
+            self._voice.append(frame)
+            return Heard.TIME if self._voiced else Heard.VOICE
+        if not self._voiced:
+            return Heard.TIME
+        voice = b"".join(self._voice)
+        self._voice.clear()
+        return Heard.TONES if tonality(voice, partials=1) >= TONAL else Heard.SILENCE
+
+    def _toned(self, beeps: Beeps) -> bool:
+        """Whether a tone sounds, or just did: a voice detector hears it a little longer."""
+        self._since_tone = 0 if beeps.sounding is not None else self._since_tone + 1
+        return self._since_tone < _TAIL
 
     def _judged(self, verdict: Verdict | None) -> list[Note]:
         """Write a verdict down; it is the last that is asked for."""

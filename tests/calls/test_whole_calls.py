@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mcp_voice.core.call import Call
 from mcp_voice.core.events import (
+    AnsweredBy,
     Audio,
     Clear,
     Close,
@@ -29,6 +30,7 @@ from mcp_voice.core.events import (
     Stopped,
     Tick,
     TurnDone,
+    Watch,
 )
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.listener import Listener
@@ -239,6 +241,9 @@ news = st.one_of(
             Stopped(),
             Lost("gone"),
             Garbled("bad", "bad"),
+            Watch(frozenset({"beep", "machine", "human"})),
+            Watch(frozenset()),
+            AnsweredBy("machine_start"),
             Tick(),
         ]
     ),
