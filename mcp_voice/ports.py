@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import anyio
 
@@ -19,6 +19,7 @@ from mcp_voice.core.audio import TELEPHONE, AudioFormat
 from mcp_voice.core.conversation import LONGEST_WAIT, Ask, Conversation, Outcome
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import Heard, Request, Started, StreamEvent, WireCommand
+from mcp_voice.core.finding import Found, Place
 from mcp_voice.core.session import Change, Entry, Session, change
 from mcp_voice.core.voice import Vad
 from mcp_voice.errors import BadMessage, NotFound, StaleVersion
@@ -110,6 +111,15 @@ class VoiceConfig:
     speed: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice of a vendor: its name, the language it is best at (BCP 47), and its gender, if known."""
+
+    name: str
+    language: str | None = None
+    gender: str | None = None
+
+
 class Speaks(Protocol):
     """A vendor that speaks."""
 
@@ -123,8 +133,8 @@ class Speaks(Protocol):
             ProviderFailed: it failed, perhaps half-way.
         """
 
-    async def voices(self) -> Sequence[str]:
-        """Name the voices it has; the first is its default."""
+    async def voices(self) -> Sequence[Voice | str]:
+        """Name the voices it has, or describe them; the first is its default."""
 
 
 class Providers(Protocol):
@@ -149,7 +159,7 @@ class Providers(Protocol):
 class SessionStore(ABC):
     """Where sessions are kept. Every verb returns after the data is safe.
 
-    Six verbs are abstract. `amend` is the rule built on them: read, move,
+    The other verbs are abstract. `amend` is the rule built on them: read, move,
     swap, and try again when somebody else was quicker.
     """
 
@@ -185,6 +195,20 @@ class SessionStore(ABC):
     ) -> Sequence[Session]:
         """List sessions without their turns, newest first: live or closed ones,
         or those whose last activity is before a time.
+        """
+
+    @abstractmethod
+    async def search(
+        self,
+        query: str = "",
+        *,
+        live: bool | None = None,
+        party: str = "",
+        before: Place | None = None,
+        limit: int = 20,
+    ) -> Sequence[Found]:
+        """List sessions in which each word of `query` begins a word, newest first, behind `before`:
+        live or closed ones, or those with this `party` at either end (words: `core.finding`).
         """
 
     @abstractmethod
@@ -375,6 +399,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+State: TypeAlias = Literal["ok", "missing", "off"]
+"""It works; it would, if something were set or installed; it is not meant to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """One thing that a telephone can do, how it is here, and what would make it work."""
+
+    what: str
+    state: State
+    fix: str | None = None
+
+
 @dataclass(slots=True)
 class Desk:
     """What a tool gets to work with."""
@@ -390,6 +427,8 @@ class Desk:
     """Where a carrier reaches our media socket: `wss://…/twilio/media`."""
     voice: str | None = None
     """Whose voice speaks when nobody chooses; None is the vendor's default."""
+    abilities: Callable[[], Sequence[Ability]] = tuple
+    """What this process can do with the telephone network."""
     now: Callable[[], datetime] = utc_now
     longest_wait: float = LONGEST_WAIT
     """Seconds that a tool waits at most."""

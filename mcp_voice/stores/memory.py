@@ -9,6 +9,8 @@ from datetime import datetime
 
 from anyio.lowlevel import checkpoint
 
+from mcp_voice.core import finding
+from mcp_voice.core.finding import Found, Place
 from mcp_voice.core.session import Change, Entry, Session
 from mcp_voice.errors import NotFound, StaleVersion
 from mcp_voice.ports import SessionStore
@@ -39,6 +41,8 @@ class MemoryStore(SessionStore):
     def __init__(self) -> None:
         self._sessions: dict[str, SessionRow] = {}
         self._turns: dict[str, dict[str, str]] = {}
+        self._words: dict[str, str] = {}
+        """Of the sessions that have not changed since they were looked through."""
         self._entries: dict[str, dict[int, EntryRow]] = {}
         self._closed = False
 
@@ -53,7 +57,7 @@ class MemoryStore(SessionStore):
         session_id = name(session_id)
         await self._ready()
         row = self._sessions.get(session_id)
-        return row and session_of(row.doc, self._turns[session_id].values())
+        return row and self._whole(row)
 
     async def named(self, call_sid: str) -> Session | None:
         call_sid = name(call_sid)
@@ -61,7 +65,7 @@ class MemoryStore(SessionStore):
         row = max(
             (row for row in self._sessions.values() if row.call_sid == call_sid), key=_age, default=None
         )
-        return row and session_of(row.doc, self._turns[row.session_id].values())
+        return row and self._whole(row)
 
     async def commit(self, new: Change, expected: int) -> None:
         ready = rows(new)
@@ -98,17 +102,40 @@ class MemoryStore(SessionStore):
         found.sort(key=_age, reverse=True)
         return tuple(session_of(row.doc) for row in found[: bounded(limit)])
 
+    async def search(
+        self,
+        query: str = "",
+        *,
+        live: bool | None = None,
+        party: str = "",
+        before: Place | None = None,
+        limit: int = 20,
+    ) -> Sequence[Found]:
+        words, with_them = finding.words(query), finding.party(party)
+        await self._ready()
+        there = [
+            row
+            for row in self._sessions.values()
+            if (live is None or (row.status != "closed") is live)
+            and (before is None or _age(row) < before)
+            and finding.matches(with_them, finding.parties(self._heard(row)))
+            and finding.matches(words, self._heard(row))
+        ]
+        there.sort(key=_age, reverse=True)
+        return tuple(finding.found(self._whole(row), words) for row in there[: bounded(limit)])
+
     async def remove(self, session_ids: Sequence[str]) -> int:
         unwanted = {name(session_id) for session_id in session_ids}
         await self._ready()
         there = unwanted & self._sessions.keys()
         for session_id in there:
             del self._sessions[session_id], self._turns[session_id], self._entries[session_id]
+            self._words.pop(session_id, None)
         return len(there)
 
     async def aclose(self) -> None:
         self._closed = True
-        self._sessions, self._turns, self._entries = {}, {}, {}
+        self._sessions, self._turns, self._entries, self._words = {}, {}, {}, {}
 
     async def _ready(self) -> None:
         await checkpoint()
@@ -118,10 +145,19 @@ class MemoryStore(SessionStore):
     def _write(self, new: Rows) -> None:
         session_id = new.session.session_id
         self._sessions[session_id] = new.session
+        self._words.pop(session_id, None)
         self._turns.setdefault(session_id, {}).update(new.turns)
         self._entries.setdefault(session_id, {}).update((entry.seq, entry) for entry in new.entries)
 
+    def _whole(self, row: SessionRow) -> Session:
+        return session_of(row.doc, self._turns[row.session_id].values())
 
-def _age(row: SessionRow) -> tuple[int, str]:
+    def _heard(self, row: SessionRow) -> str:
+        if row.session_id not in self._words:
+            self._words[row.session_id] = finding.kept(self._whole(row))
+        return self._words[row.session_id]
+
+
+def _age(row: SessionRow) -> Place:
     """Sort key: the newest is largest; of two made in the same microsecond, the larger id."""
-    return row.created_at, row.session_id
+    return Place(row.created_at, row.session_id)

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from mcp_voice.core.finding import Found, Place
 from mcp_voice.core.session import Change, Entry, Session
 from mcp_voice.errors import NotConfigured
 from mcp_voice.ports import SessionStore
@@ -32,13 +33,17 @@ class SqlStore(SessionStore):
 
     `url` is `sqlite:///` and a path, relative to the working directory or, with
     one slash more, absolute. `busy_seconds` is how long to wait for another
-    program's write. Raises `NotConfigured` for a URL without a path.
+    program's write; `index` keeps a full-text index where the SQLite has one,
+    and finds the same without. Raises `NotConfigured` for a URL without a path.
     """
 
-    def __init__(self, url: str, *, durability: Durability = "crash", busy_seconds: float = 5.0) -> None:
+    def __init__(
+        self, url: str, *, durability: Durability = "crash", busy_seconds: float = 5.0, index: bool = True
+    ) -> None:
         self.path = _path(url)
         self._durability = durability
         self._busy_seconds = busy_seconds
+        self._index = index
         self._writer = Writer(self._open)
 
     async def add(self, session: Session) -> None:
@@ -67,6 +72,22 @@ class SqlStore(SessionStore):
         before = None if idle_before is None else moment(idle_before)
         return await self._writer.do(lambda records: records.find(before, live, limit), writes=False)
 
+    async def search(
+        self,
+        query: str = "",
+        *,
+        live: bool | None = None,
+        party: str = "",
+        before: Place | None = None,
+        limit: int = 20,
+    ) -> Sequence[Found]:
+        if await self._writer.do(lambda records: records.behind, writes=False):
+            while not await self._writer.do(lambda records: records.catch_up(), writes=True):
+                pass
+        return await self._writer.do(
+            lambda records: records.search(query, live, party, before, limit), writes=False
+        )
+
     async def remove(self, session_ids: Sequence[str]) -> int:
         unwanted = sorted({name(session_id) for session_id in session_ids})
         return await self._writer.do(lambda records: records.remove(unwanted), writes=True)
@@ -77,7 +98,7 @@ class SqlStore(SessionStore):
     def _open(self) -> "SqliteFile":
         from mcp_voice.stores.sqlite import SqliteFile
 
-        return SqliteFile(self.path, self._durability, self._busy_seconds)
+        return SqliteFile(self.path, self._durability, self._busy_seconds, index=self._index)
 
 
 def _path(url: str) -> Path:

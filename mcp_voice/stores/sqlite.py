@@ -19,7 +19,8 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from mcp_voice.errors import StoreFailed, VoiceError
-from mcp_voice.stores.tables import Records, made, make
+from mcp_voice.stores import fulltext
+from mcp_voice.stores.tables import SCHEMA, Records, made, make
 
 _SYNCHRONOUS: Final = {"crash": "NORMAL", "power_loss": "FULL"}
 
@@ -56,17 +57,18 @@ _SENTENCES: Final = {
 class SqliteFile:
     """A connection to one file; the thread that opens it is the one that uses it.
 
+    `index` keeps a full-text index, if this SQLite can.
     Every verb raises `StoreFailed` for what the database or the disk refuses.
     """
 
-    def __init__(self, path: Path, durability: str, busy_seconds: float) -> None:
+    def __init__(self, path: Path, durability: str, busy_seconds: float, *, index: bool = True) -> None:
         self._path = path
         with self._told():
             _own(path)
             self._db = _connect(path, busy_seconds)
         self.records = Records(self._db)
         try:
-            self._prepare(_SYNCHRONOUS[durability])
+            self._prepare(_SYNCHRONOUS[durability], index)
         except StoreFailed:
             self._db.close()
             raise
@@ -96,7 +98,7 @@ class SqliteFile:
         with self._told():
             self._db.close()
 
-    def _prepare(self, synchronous: str) -> None:
+    def _prepare(self, synchronous: str, index: bool) -> None:
         with self._told():
             raw = self._db.connection.driver_connection
             assert raw is not None
@@ -104,11 +106,15 @@ class SqliteFile:
             raw.execute(f"PRAGMA synchronous={synchronous}")
             raw.execute("PRAGMA secure_delete=ON")  # what is removed is overwritten, not only unlinked
         with self.transaction(writes=False):
-            ready = made(self._db)
+            able = index and fulltext.able(self._db)
+            ready = made(self._db) == SCHEMA and fulltext.kept(self._db) is able
         if not ready:
             with self.transaction(writes=True):
-                if not made(self._db):  # somebody else may have been quicker
-                    make(self._db)
+                if (found := made(self._db)) < SCHEMA:  # else somebody was quicker
+                    make(self._db, found)
+                if fulltext.kept(self._db) is not able:
+                    fulltext.keep(self._db) if able else fulltext.leave(self._db)
+        self.records.indexed = able
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from typing import Final
 
 import anyio
 
+from mcp_voice.core.finding import Found, Place
 from mcp_voice.core.session import Change, Entry, Session, Status
 from mcp_voice.errors import StoreFailed
 from mcp_voice.ports import SessionStore
@@ -75,6 +76,17 @@ class Watched(SessionStore):
         self, *, idle_before: datetime | None = None, live: bool | None = None, limit: int = 1_000
     ) -> Sequence[Session]:
         return await self._store.find(idle_before=idle_before, live=live, limit=limit)
+
+    async def search(
+        self,
+        query: str = "",
+        *,
+        live: bool | None = None,
+        party: str = "",
+        before: Place | None = None,
+        limit: int = 20,
+    ) -> Sequence[Found]:
+        return await self._store.search(query, live=live, party=party, before=before, limit=limit)
 
     async def remove(self, session_ids: Sequence[str]) -> int:
         try:

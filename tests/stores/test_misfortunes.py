@@ -89,7 +89,7 @@ async def test_a_full_disk_undoes_the_whole_group_and_heals(path: Path) -> None:
             failures.append(failure)
 
     async with opened(path) as store:
-        with setting("max_page_count = 20"):
+        with setting("max_page_count = 40"):
             await store.add(session)
             async with anyio.create_task_group() as tasks:
                 for n in range(12):

@@ -84,11 +84,11 @@ async def test_what_is_removed_is_not_left_in_the_file(path: Path) -> None:
 async def test_a_file_of_a_later_version_is_left_alone(path: Path) -> None:
     async with opened(path) as store:
         await store.find()
-    on_disk(path, "UPDATE mcp_voice_schema SET version = 2")
+    on_disk(path, "UPDATE mcp_voice_schema SET version = 3")
     before = path.read_bytes()
 
     async with opened(path) as store:
-        with pytest.raises(StoreTooNew, match=r"calls\.db has schema 2.*Update mcp-voice"):
+        with pytest.raises(StoreTooNew, match=r"calls\.db has schema 3.*Update mcp-voice"):
             await store.find()
 
     assert path.read_bytes() == before
@@ -137,7 +137,7 @@ async def test_stores_that_open_a_new_file_at_once_make_its_tables_once(path: Pa
         await store.aclose()
 
     assert len(found) == 8
-    assert on_disk(path, "SELECT version FROM mcp_voice_schema") == [1]
+    assert on_disk(path, "SELECT version FROM mcp_voice_schema") == [2]
 
 
 @pytest.mark.parametrize(("durability", "level"), [("crash", 1), ("power_loss", 2)])

@@ -310,7 +310,7 @@ async def test_a_closed_store_does_nothing_more(store: SessionStore) -> None:
 
     for work in (
         store.add(session), store.load("x"), store.named("x"), store.commit(a_change(session), 1),
-        store.entries("x"), store.find(), store.remove(["x"]),
+        store.entries("x"), store.find(), store.search("x"), store.remove(["x"]),
     ):  # fmt: skip
         with pytest.raises(StoreFailed, match="closed"):
             await work

@@ -10,12 +10,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from mcp_voice.core.finding import Place, place
 from mcp_voice.core.session import Change, Entry, Session, SessionConfig, Turn
 from mcp_voice.errors import VoiceError
 from mcp_voice.ports import SessionStore
 from mcp_voice.stores.memory import MemoryStore
 from mcp_voice.stores.sql import SqlStore
-from tests.stores.records import at
+from tests.stores.records import a_session, at
 
 IDS: Final = st.sampled_from(["sess_a", "sess_b", "sess_c"])
 CALLS: Final = st.sampled_from(["CA1", "CA2"])
@@ -23,6 +24,25 @@ SECONDS: Final = st.integers(0, 5)
 VERSIONS: Final = st.integers(1, 4)
 STATUSES: Final = st.sampled_from(["pending", "active", "held", "closed"])
 TEXT: Final = st.text(max_size=6)
+WORDS: Final = st.lists(
+    st.sampled_from(
+        [
+            "book",
+            "booking",
+            "Bo",
+            "tables",
+            "Straße",
+            "STRASSE",
+            "e\u0301",
+            "é",
+            "Əli",
+            "4711",
+            "*",
+            '"',
+            "OR",
+        ]
+    )
+).map(" ".join)
 METADATA: Final = st.dictionaries(
     TEXT, st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
 )
@@ -37,12 +57,17 @@ SESSIONS: Final = st.builds(
     status=STATUSES,
     version=VERSIONS,
     metadata=METADATA,
+    from_=st.none() | TEXT,
+    close_reason=st.none() | WORDS,
 )
 TURNS: Final = st.lists(
     st.builds(
-        lambda name, said, second: Turn(turn_id=name, user_utterance=said, timestamp=at(second)),
+        lambda name, said, answer, second: Turn(
+            turn_id=name, user_utterance=said, agent_response=answer, timestamp=at(second)
+        ),
         st.sampled_from("tuvw"),
-        st.none() | TEXT,
+        st.none() | TEXT | WORDS,
+        st.none() | WORDS,
         SECONDS,
     ),
     max_size=3,
@@ -111,14 +136,26 @@ class Stores(RuleBasedStateMachine):
     def find(self, before: Any, live: bool | None, limit: int) -> None:
         self.both(lambda store: store.find(idle_before=before, live=live, limit=limit))
 
+    @rule(
+        query=TEXT | WORDS,
+        live=st.none() | st.booleans(),
+        party=TEXT,
+        before=st.none()
+        | st.builds(Place, SECONDS.map(lambda second: place(a_session(made=second))[0]), IDS),
+        limit=st.integers(-1, 3),
+    )
+    def search(self, query: str, live: bool | None, party: str, before: Any, limit: int) -> None:
+        self.both(lambda store: store.search(query, live=live, limit=limit))
+        self.both(lambda store: store.search("", party=party, before=before))
+
     @rule(ids=st.lists(IDS, max_size=2))
     def remove(self, ids: list[str]) -> None:
         self.both(lambda store: store.remove(ids))
 
-    @rule()
-    def open_the_file_again(self) -> None:
+    @rule(index=st.booleans())
+    def open_the_file_again(self, index: bool) -> None:
         self.runner.run(self.sqlite.aclose())
-        self.sqlite = SqlStore(self.url)
+        self.sqlite = SqlStore(self.url, index=index)
 
     @invariant()
     def everything_agrees(self) -> None:
