@@ -16,6 +16,7 @@ import anyio
 
 from mcp_voice.core.attendance import Attendance, Duty
 from mcp_voice.core.audio import TELEPHONE, AudioFormat
+from mcp_voice.core.conference import Step
 from mcp_voice.core.conversation import LONGEST_WAIT, Ask, Conversation, Outcome
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import Heard, Request, Started, StreamEvent, WireCommand
@@ -374,6 +375,12 @@ class Carrier(Protocol):
         When it has pressed them, the call's stream ends and another begins.
 
         Raises `NotConfigured`, `NotFound` if the call is over, `CarrierFailed`.
+        """
+
+    async def conference(self, session: Session, step: Step) -> Mapping[str, str]:
+        """Do a step of a conference; return what the carrier calls it (`conferenceSid`).
+
+        Raises `NotConfigured`, `Invalid` for a target it cannot reach, `CarrierFailed`.
         """
 
 

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 import anyio
 
 from mcp_voice.core.audio import FRAME_BYTES, SILENCE_FRAME
+from mcp_voice.core.conference import Step
 from mcp_voice.core.events import EarFailed, Heard, Partial
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.session import Session
@@ -190,6 +191,7 @@ class Network:
     transfers: list[dict[str, object]] = field(default_factory=list)
     has_keys: bool = False
     pressed: list[tuple[str, str]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> "Network":
         if name != self.name:
@@ -229,3 +231,9 @@ class Network:
         if self.has_keys:
             self.pressed.append((session.call_sid, digits))
         return self.has_keys
+
+    async def conference(self, session: Session, step: Step) -> Mapping[str, str]:
+        if self.refuses is not None:
+            raise self.refuses
+        self.steps.append(step)
+        return {"conferenceSid": "CF1"}

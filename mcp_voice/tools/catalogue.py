@@ -157,7 +157,7 @@ class Catalogue:
 
 def gather() -> Catalogue:
     """Import every namespace and return the whole catalogue."""
-    for module in (*NAMESPACES, "talking", "calling", "incoming"):
+    for module in (*NAMESPACES, "talking", "calling", "incoming", "conferring"):
         import_module(f"mcp_voice.tools.{module}")
     return Catalogue({t.name: t for n in NAMESPACES for t in TOOLS.values() if t.namespace == n})
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
+from mcp_voice.core.conference import Step
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.session import Session
 from mcp_voice.errors import NotConfigured, NotLive
@@ -54,6 +55,13 @@ class SimulatedCarrier:
     async def press(self, session: Session, digits: str) -> bool:
         """Leave it to the audio: whoever is at the other end hears the tones."""
         return False
+
+    async def conference(self, session: Session, step: Step) -> Mapping[str, str]:
+        """Refuse: there is one caller, and nobody to join them. Raises `NotConfigured`."""
+        raise NotConfigured(
+            "A simulated call has one line, and cannot be made a conference.",
+            advice="Hand the caller over with telephony.transfer instead.",
+        )
 
     def _leg(self, session: Session) -> LiveCall:
         leg = self._switchboard.call(session_id=session.session_id)

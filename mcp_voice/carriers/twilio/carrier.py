@@ -12,6 +12,7 @@ TwiML behind it the call.
 from collections.abc import Mapping
 
 from mcp_voice.carriers.twilio.rest import TwilioRest
+from mcp_voice.core.conference import Step
 from mcp_voice.core.session import Session
 from mcp_voice.core.twiml import stream_twiml
 from mcp_voice.errors import Invalid, NotConfigured
@@ -53,6 +54,10 @@ class TwilioCarrier:
     ) -> Mapping[str, str]:
         """Refuse. Raises `NotConfigured`."""
         raise self._missing("transferred", "Answer the call's webhook with `<Dial>` instead.")
+
+    async def conference(self, session: Session, step: Step) -> Mapping[str, str]:
+        """Refuse. Raises `NotConfigured`."""
+        raise self._missing("made a conference", "Hand the caller over with telephony.transfer instead.")
 
     def _missing(self, what: str, instead: str) -> NotConfigured:
         if self._rest is not None:
