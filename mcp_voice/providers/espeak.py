@@ -20,7 +20,7 @@ import msgspec
 from mcp_voice.core.audio import FRAME_BYTES, pad
 from mcp_voice.core.counts import Counts
 from mcp_voice.errors import ProviderFailed
-from mcp_voice.ports import VoiceConfig
+from mcp_voice.ports import Voice, VoiceConfig
 from mcp_voice.providers.child import Job
 from mcp_voice.providers.engine import Engine
 from mcp_voice.providers.extras import require
@@ -118,9 +118,9 @@ class Espeak:
         if rest:
             yield pad(rest)
 
-    async def voices(self) -> Sequence[str]:
-        """Name the voices, the default first."""
-        return tuple((await self._voices()).voices)
+    async def voices(self) -> Sequence[Voice]:
+        """Describe the voices, the default first; each is called by its language."""
+        return tuple(Voice(name, name) for name in (await self._voices()).voices)
 
     async def aclose(self) -> None:
         """End the child."""

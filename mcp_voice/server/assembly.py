@@ -8,6 +8,7 @@ desk, and hands out the house: what `serve` puts behind two listeners and
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ from mcp_voice.providers import Registry
 from mcp_voice.providers.counting import COUNTING, Counting
 from mcp_voice.providers.vad import make_vad
 from mcp_voice.server import http, mcp
+from mcp_voice.server.abilities import abilities
 from mcp_voice.server.care import bury, sweep
 from mcp_voice.server.limits import Rates
 from mcp_voice.server.metrics import CONTENT_TYPE, Page
@@ -181,6 +183,7 @@ async def assemble(
             media_url=media_url,
             voice=settings.speech.voice,
             longest_wait=settings.mcp.max_wait_seconds,
+            abilities=partial(abilities, settings),
         )
         neighbours = _neighbours(desk, settings, public_port)
         carriers["simulator"] = SimulatedCarrier(calls, neighbours.ring)

@@ -4,6 +4,10 @@ Made from the catalogue, or read from `listed.json`, which `mcp-voice schemas`
 makes of it: a desktop client starts a process and waits for this list, and
 importing every tool to tell three of them would take longer than all the rest
 that is ours. The tests hold the file against the code.
+
+An agent's list is lean: the model reads all of it before every step. It says
+nothing of answers, which explain themselves (MCP lets `outputSchema` be left
+out), and of arguments nothing twice.
 """
 
 import json
@@ -11,9 +15,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mcp_voice.server.lean import asked, hinted
+
 if TYPE_CHECKING:
     from mcp_voice.settings import Spelling, Toolset
-    from mcp_voice.tools.catalogue import Tool
+    from mcp_voice.tools.catalogue import Catalogue, Tool
 
 AHEAD: Final = Path(__file__).with_name("listed.json")
 
@@ -35,16 +41,16 @@ def described(tool: "Tool") -> dict[str, Any]:
     }
 
 
-def listed(tools: Iterable["Tool"], names: "Spelling") -> list[dict[str, Any]]:
+def listed(tools: "Catalogue", names: "Spelling") -> list[dict[str, Any]]:
     """List tools in their order, spelled as told."""
-    return [_spelled(described(tool), names) for tool in tools]
+    return [_told(described(tool), names, lean=tools.lean) for tool in tools]
 
 
 def listed_ahead(toolset: "Toolset", names: "Spelling") -> list[dict[str, Any]]:
     """List the tools of a set from the file, without importing any."""
     entries = json.loads(AHEAD.read_text(encoding="utf-8"))
     return [
-        _spelled(entry["tool"], names)
+        _told(entry["tool"], names, lean=toolset == "agent")
         for entry in entries
         if toolset == "all" or toolset in entry["toolsets"]
     ]
@@ -61,6 +67,11 @@ def ahead(tools: Iterable["Tool"]) -> str:
     )
 
 
-def _spelled(description: Mapping[str, Any], names: "Spelling") -> dict[str, Any]:
+def _told(description: Mapping[str, Any], names: "Spelling", *, lean: bool) -> dict[str, Any]:
     name: str = description["name"]
-    return {**description, "name": name if names == "dotted" else name.replace(".", "_")}
+    spelled = {**description, "name": name if names == "dotted" else name.replace(".", "_")}
+    if lean:
+        del spelled["outputSchema"]
+        spelled["inputSchema"] = asked(spelled["inputSchema"])
+        spelled["annotations"] = hinted(spelled["annotations"])
+    return spelled

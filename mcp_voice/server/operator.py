@@ -14,12 +14,13 @@ from typing import Any, Final, TypeAlias
 
 import structlog
 from pydantic import BaseModel
-from pydantic_core import from_json, to_jsonable_python
+from pydantic_core import from_json, to_json, to_jsonable_python
 
 from mcp_voice.core.counts import Counts
 from mcp_voice.errors import VoiceError
 from mcp_voice.ports import Desk, Limiter
 from mcp_voice.server import resources, telemetry
+from mcp_voice.server.lean import leaned
 from mcp_voice.server.limits import names
 from mcp_voice.tools.catalogue import Catalogue, Tool
 
@@ -53,7 +54,8 @@ class Operator:
             ask = tool.read(arguments)
             await self._limiter.take(tool.name, tool.rpm, names(caller, arguments))
             with telemetry.traced(tool.name, arguments) as span:
-                return _answered(await tool.body(ask, self._desk), span)
+                answer = await tool.body(ask, self._desk)
+                return _answered(answer, span, tool.output_schema if self._catalogue.lean else None)
         except VoiceError as error:
             self._count(tool, error.code)
             return refusal(error)
@@ -104,11 +106,17 @@ def _failed(text: str, facts: Mapping[str, Any]) -> Result:
     }
 
 
-def _answered(answer: BaseModel, span: telemetry.Answered) -> Result:
-    """Shape a success: dumped once, to text, and read back for the structured half."""
+def _answered(answer: BaseModel, span: telemetry.Answered, lean: Mapping[str, Any] | None) -> Result:
+    """Shape a success: dumped once, to text, and read back for the structured half.
+
+    With a schema to be `lean` by, what it does not need is left out first.
+    """
     text = answer.__pydantic_serializer__.to_json(answer, by_alias=True)
     structured = from_json(text)
     span(structured)
+    if lean is not None:
+        structured = leaned(structured, lean)
+        text = to_json(structured)
     return {
         "resultType": "complete",
         "content": [{"type": "text", "text": text.decode()}],

@@ -28,6 +28,8 @@ from mcp_voice.errors import Invalid
 from mcp_voice.ports import Desk
 
 NAMESPACES: Final = ("twilio", "stt", "tts", "session", "telephony")
+LEAN: Final = "agent"
+"""The toolset of a model that talks on the telephone."""
 
 
 class Arguments(BaseModel):
@@ -132,9 +134,14 @@ def tool(
 
 
 class Catalogue:
-    """Tools by name, in either spelling, in the order they are listed."""
+    """Tools by name, in either spelling, in the order they are listed.
 
-    def __init__(self, tools: Mapping[str, Tool]) -> None:
+    `lean`: for a model that reads every word: answers are not described ahead, and come without what is
+    null or empty and need not be there.
+    """
+
+    def __init__(self, tools: Mapping[str, Tool], *, lean: bool = False) -> None:
+        self.lean = lean
         self._listed = tuple(tools.values())
         self._by_name = MappingProxyType(
             {name: tool for tool in self._listed for name in (tool.name, tool.underscored)}
@@ -152,12 +159,13 @@ class Catalogue:
 
     def toolset(self, which: str) -> "Catalogue":
         """Return the tools of one set, or `all`."""
-        return Catalogue({t.name: t for t in self if which == "all" or which in t.toolsets})
+        chosen = {t.name: t for t in self if which == "all" or which in t.toolsets}
+        return Catalogue(chosen, lean=which == LEAN)
 
 
 def gather() -> Catalogue:
     """Import every namespace and return the whole catalogue."""
-    for module in (*NAMESPACES, "talking", "calling", "incoming", "conferring"):
+    for module in (*NAMESPACES, "talking", "calling", "incoming", "conferring", "lookup", "vendors", "status"):
         import_module(f"mcp_voice.tools.{module}")
     return Catalogue({t.name: t for n in NAMESPACES for t in TOOLS.values() if t.namespace == n})
 

@@ -102,8 +102,8 @@ async def test_a_voice_that_is_not_known_gives_way_to_the_language_and_is_noted(
 
 async def test_every_voice_it_names_can_be_had(espeak: Espeak) -> None:
     with capture_logs() as logs:
-        for name in (await espeak.voices())[::10]:
-            await sound(espeak, "1", VoiceConfig(voice=name))
+        for voice in (await espeak.voices())[::10]:
+            await sound(espeak, "1", VoiceConfig(voice=voice.name))
 
     assert logs == []
 

@@ -1,0 +1,33 @@
+"""What this process can do with the telephone network, read off its settings; no secret comes out."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mcp_voice.ports import Ability
+
+if TYPE_CHECKING:
+    from mcp_voice.settings import Settings
+
+
+def abilities(settings: "Settings") -> list[Ability]:
+    """Say what works, what is missing for more, and what this version cannot do."""
+    return [Ability("simulated calls", "ok"), *_incoming(settings), *_outgoing()]
+
+
+def _incoming(settings: "Settings") -> Iterator[Ability]:
+    what = "incoming Twilio calls"
+    lacks = []
+    if settings.twilio.auth_token is None:
+        lacks.append("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
+    if settings.public_url is None:
+        lacks.append("MCP_VOICE_PUBLIC_URL to the https address by which Twilio reaches this server")
+    fix = f"Set {', and '.join(lacks)}, and start again." if lacks else None
+    yield Ability(what, "missing" if lacks else "ok", fix)
+
+
+def _outgoing() -> Iterator[Ability]:
+    yield Ability(
+        "dialling, ending and transferring Twilio calls by REST",
+        "off",
+        "Not part of this version: a Twilio call has to come in, and ends when its stream is closed.",
+    )
