@@ -10,10 +10,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import anyio
 
+from mcp_voice.core.ability import Ability
 from mcp_voice.core.attendance import Attendance, Duty
 from mcp_voice.core.audio import TELEPHONE, AudioFormat
 from mcp_voice.core.conference import Step
@@ -404,19 +405,6 @@ class Limiter(Protocol):
 def utc_now() -> datetime:
     """Return the time a record is stamped with."""
     return datetime.now(UTC)
-
-
-State: TypeAlias = Literal["ok", "missing", "off"]
-"""It works; it would, if something were set or installed; it is not meant to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ability:
-    """One thing that a telephone can do, how it is here, and what would make it work."""
-
-    what: str
-    state: State
-    fix: str | None = None
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mcp_voice.ports import Ability
+from mcp_voice.core.ability import Ability
 
 if TYPE_CHECKING:
     from mcp_voice.settings import Settings

@@ -165,7 +165,16 @@ class Catalogue:
 
 def gather() -> Catalogue:
     """Import every namespace and return the whole catalogue."""
-    for module in (*NAMESPACES, "talking", "calling", "incoming", "conferring", "lookup", "vendors", "status"):
+    for module in (
+        *NAMESPACES,
+        "talking",
+        "calling",
+        "incoming",
+        "conferring",
+        "lookup",
+        "vendors",
+        "status",
+    ):
         import_module(f"mcp_voice.tools.{module}")
     return Catalogue({t.name: t for n in NAMESPACES for t in TOOLS.values() if t.namespace == n})
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mcp_voice.ports import Ability, Desk, State
+from mcp_voice.core.ability import Ability, State
+from mcp_voice.ports import Desk
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
 from mcp_voice.tools.vendors import default_of
 

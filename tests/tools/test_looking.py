@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from mcp_voice.core.ability import Ability
 from mcp_voice.core.session import Session, SessionConfig, Turn, begin
 from mcp_voice.errors import Invalid, NotConfigured, NotFound, ProviderFailed
-from mcp_voice.ports import Ability, Voice, VoiceConfig
+from mcp_voice.ports import Voice, VoiceConfig
 from mcp_voice.server.limits import Rates
 from mcp_voice.server.operator import Operator
 from mcp_voice.tools.status import told
