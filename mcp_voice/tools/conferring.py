@@ -16,8 +16,8 @@ from mcp_voice.core.session import MOVES, Change, Entry, Move, Session, change
 from mcp_voice.errors import Invalid, NotFound, StoreFailed
 from mcp_voice.ports import Desk
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
-from mcp_voice.tools.talking import live
 from mcp_voice.tools.telephony import dialable
+from mcp_voice.tools.waiting import on_the_line
 
 PAGE: Final = 1_000
 _MOVES: Final[Mapping[Action, Move]] = {"hold": "hold", "unhold": "resume"}
@@ -78,7 +78,7 @@ async def conference(ask: Confer, desk: Desk) -> Conferring:
 
     Tell the caller before you add somebody. end sends the guests away and keeps the caller.
     """
-    call = await live(desk, ask.session_id)
+    call = await on_the_line(desk, ask.session_id)
     async with desk.drawer(Table).lock:
         session = await desk.store.load(call.session_id)
         if session is None:

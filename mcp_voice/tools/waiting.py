@@ -137,6 +137,11 @@ def live(desk: Desk, talk: Talk) -> LiveCall:
     )
 
 
+async def on_the_line(desk: Desk, session_id: str | None) -> LiveCall:
+    """Return the live call that a request is about. Raises as `conversation` and `live` do."""
+    return live(desk, await conversation(desk, session_id))
+
+
 def _leg(desk: Desk, talk: Talk) -> LiveCall | None:
     return desk.switchboard.call(session_id=talk.session_id)
 

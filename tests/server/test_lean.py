@@ -3,6 +3,7 @@
 import json
 
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
+from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.server.abilities import abilities
 from mcp_voice.server.lean import asked, leaned
 from mcp_voice.server.listing import listed
@@ -69,7 +70,9 @@ def test_what_the_settings_lack_is_said_without_a_secret() -> None:
 
 
 def test_what_is_said_to_be_off_is_refused_by_the_carrier() -> None:
-    missing = TwilioCarrier(configured=True)._missing("ended", "")
+    missing = TwilioCarrier(
+        TwilioRest("AC0", "token", "https://api.twilio.com"), "wss://voice.example.com"
+    )._missing("ended", "")
 
     assert "by REST in this version" in str(missing)
     assert any(one.state == "off" and "REST" in one.what for one in abilities(load(store="memory:")))

@@ -7,6 +7,7 @@ import pytest
 
 from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
+from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.core.conference import Step
 from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, NotFound, NotLive, Refused
 from tests.tools.calls import let_in, on_the_line, session_of
@@ -148,8 +149,8 @@ async def test_carriers_that_cannot_say_what_to_do_instead(office: Office) -> No
     assert session is not None
 
     for carrier in (
-        TwilioCarrier(configured=True),
-        TwilioCarrier(configured=False),
+        TwilioCarrier(TwilioRest("AC0", "token", "https://api.twilio.com"), office.desk.media_url),
+        TwilioCarrier(None, office.desk.media_url),
         SimulatedCarrier(office.calls),
     ):
         with pytest.raises(NotConfigured, match=r"conference.*telephony\.transfer"):
