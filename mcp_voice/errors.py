@@ -13,6 +13,9 @@ VoiceError
         TooFast            a limiter says wait
         TooMany            a ceiling is reached
         NotConfigured      a credential or an engine is missing
+        NotAllowed         the operator's rules forbid dialling it
+        ApprovalNeeded     a human has to say yes first
+        ApprovalDenied     a human said no, or there is nobody to ask
     Broken                 somebody else's fault: a vendor, a carrier, the disk
         ProviderFailed     an ear or a voice failed
         CarrierFailed      the telephone network refused or failed
@@ -141,6 +144,37 @@ class NotConfigured(Refused):
     """A credential, a setting or an engine is missing."""
 
     code = "not_configured"
+
+
+class NotAllowed(Refused):
+    """The operator's rules forbid dialling it, and no human can lift them; `rule` names the one."""
+
+    code = "policy_denied"
+
+    def __init__(self, what: str, *, rule: str, advice: str | None = None) -> None:
+        super().__init__(what, advice=advice, rule=rule)
+
+
+class ApprovalNeeded(Refused):
+    """A human has to say yes first. `question` is for them, `key` names exactly what they are asked."""
+
+    code = "approval_required"
+    advice = "Your user has to approve it first; then send the same call again."
+    retryable = True
+
+    def __init__(self, what: str, *, key: str, question: str, rules: frozenset[str], seconds: float) -> None:
+        self.key = key
+        self.question = question
+        self.rules = rules
+        self.seconds = seconds
+        super().__init__(what, rules=sorted(rules), expiresInSeconds=seconds)
+
+
+class ApprovalDenied(Refused):
+    """A human said no, or there is nobody to ask."""
+
+    code = "approval_denied"
+    advice = "Do not send it again in other words; ask your user what to do instead."
 
 
 class Broken(VoiceError):

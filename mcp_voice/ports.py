@@ -22,9 +22,12 @@ from mcp_voice.core.conversation import LONGEST_WAIT, Ask, Conversation, Outcome
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import Heard, Request, Started, StreamEvent, WireCommand
 from mcp_voice.core.finding import Found, Place
+from mcp_voice.core.numbers import simulated
+from mcp_voice.core.policy import Wish
 from mcp_voice.core.session import Change, Entry, Session, change
+from mcp_voice.core.usage import Admission
 from mcp_voice.core.voice import Vad
-from mcp_voice.errors import BadMessage, NotFound, StaleVersion
+from mcp_voice.errors import BadMessage, NotAllowed, NotFound, StaleVersion
 
 T = TypeVar("T")
 
@@ -399,6 +402,32 @@ class Limiter(Protocol):
         """Count one use of `tool` against each key. Raises `TooFast` when one is at its limit."""
 
 
+# ─── the gate ────────────────────────────────────────────────────────────────
+
+
+class Gate(Protocol):
+    """Who may be dialled. Whatever makes a telephone ring asks here first, before it changes anything."""
+
+    async def admit(self, wish: Wish) -> Admission:
+        """Give leave to dial; whoever gets it settles or releases it.
+
+        Raises:
+            NotAllowed: a rule refuses it.
+            ApprovalNeeded: a human has to say yes first. The server asks them, and calls the tool again.
+            ApprovalDenied: a human said no.
+        """
+
+
+class Closed:
+    """The gate of a desk that has no other: it lets the simulator through, and nobody outside."""
+
+    async def admit(self, wish: Wish) -> Admission:
+        """Give leave to what rings no telephone."""
+        if simulated(wish.to):
+            return Admission(wish.to, wish.max_minutes or 30)
+        raise NotAllowed("Nothing outside is dialled from here.", rule="closed")
+
+
 # ─── the desk ────────────────────────────────────────────────────────────────
 
 
@@ -427,6 +456,8 @@ class Desk:
     now: Callable[[], datetime] = utc_now
     longest_wait: float = LONGEST_WAIT
     """Seconds that a tool waits at most."""
+    gate: Gate = field(default_factory=Closed)
+    """Who may be dialled."""
     audio: AudioFormat = TELEPHONE
     _drawers: dict[type, Any] = field(default_factory=dict)
 

@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -65,6 +66,11 @@ def _listed(value: Any) -> Any:
 
 
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Country: TypeAlias = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Prefix: TypeAlias = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,14}$")]
+Numbers: TypeAlias = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")], ...], NoDecode, BeforeValidator(_listed)
+]
 
 
 class Part(BaseModel):
@@ -146,6 +152,52 @@ class Simulator(Part):
     scripted: Annotated[bool, Field(description="They are told what is said, and need no ear.")] = False
 
 
+class Outbound(Part):
+    """Who may be dialled, and how much: `core/policy.py` is the rules. Nothing is, unless it is listed."""
+
+    home: Annotated[Country | None, Field(description="The country whose own spelling is read: `US`.")] = None
+    countries: Annotated[
+        Annotated[tuple[Country, ...], NoDecode, BeforeValidator(_listed)],
+        Field(description="ISO codes of countries whose ordinary numbers may be dialled."),
+    ] = ()
+    numbers: Annotated[Numbers, Field(description="Numbers that may be dialled, in E.164.")] = ()
+    domains: Annotated[
+        Names, Field(description="Domains of `sip:` addresses that may be called, and `client:<name>`.")
+    ] = ()
+    denied: Annotated[
+        Annotated[tuple[Prefix, ...], NoDecode, BeforeValidator(_listed)],
+        Field(description="Numbers, or how they begin, that are never dialled."),
+    ] = ()
+    do_not_call: Annotated[Numbers, Field(description="Numbers whose holders asked not to be called.")] = ()
+    concurrent: Annotated[int, Field(ge=0, description="Calls being made at once.")] = 2
+    per_number_per_day: Annotated[int, Field(ge=0, description="Calls a day to one number.")] = 3
+    calls_per_day: Annotated[int, Field(ge=0, description="Calls a day (UTC).")] = 50
+    minutes_per_day: Annotated[
+        int, Field(ge=0, description="Minutes a day; a call sets its longest aside.")
+    ] = 120
+    spend_per_day: Annotated[Decimal, Field(ge=0, description="Money a day, in the price's currency.")] = (
+        Decimal(10)
+    )
+    price_per_minute: Annotated[Decimal, Field(ge=0, description="What a minute is taken to cost.")] = (
+        Decimal("0.10")
+    )
+    ask_above: Annotated[
+        Decimal | None, Field(ge=0, description="A dearer call needs a human's approval; none asks for none.")
+    ] = None
+    max_minutes: Annotated[int, Field(ge=1, le=240, description="The longest call.")] = 30
+    quiet_hours: Annotated[bool, Field(description="Ask before calling somebody at night.")] = True
+    from_hour: Annotated[int, Field(ge=0, le=23, description="The callee's day begins.")] = 8
+    until_hour: Annotated[int, Field(ge=1, le=24, description="The callee's day ends.")] = 21
+    approval: Annotated[
+        Literal["ask", "always", "refuse"],
+        Field(description="ask a human about what is not listed; always ask; refuse instead of asking."),
+    ] = "ask"
+    disclosure: Annotated[
+        str | None,
+        Field(min_length=1, max_length=300, description="Said first; none says nothing."),
+    ] = "This is an AI assistant calling."
+
+
 class Twilio(Part):
     """The account that carries the calls."""
 
@@ -186,6 +238,7 @@ class Settings(BaseSettings):
     media: Media = Media()
     mcp: Protocol = Protocol()
     limits: Limits = Limits()
+    outbound: Outbound = Outbound()
     twilio: Twilio = Twilio()
     simulator: Simulator = Simulator()
     otel_endpoint: Annotated[str | None, Field(description="Where spans are sent; none sends none.")] = None

@@ -97,4 +97,6 @@ class Counts:
 
     tool_calls: Counter[str] = _by("tool", "mcp.tool.calls", "Tool calls, by tool.")
     tool_errors: Counter[str] = _by("code", "mcp.tool.errors", "Tool calls that failed, by code.")
+    policy_denied: Counter[str] = _by("rule", "mv.policy.denied", "Calls refused before dialling, by rule.")
+    policy_asked: Counter[str] = _by("rule", "mv.policy.asked", "Calls that waited for a human, by rule.")
     engine_restarts: Counter[str] = _by("engine", "voice.engine.restarts", "Speech engines started again.")

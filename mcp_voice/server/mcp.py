@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import anyio
 from mcp import MCPError, types
 from mcp.server import CacheHint, NotificationOptions, Server, ServerRequestContext
 from mcp.server.caching import CacheableMethod
@@ -28,12 +29,14 @@ from starlette.types import Receive, Scope, Send
 import mcp_voice
 from mcp_voice.errors import Invalid, NotFound, VoiceError
 from mcp_voice.server import prompts, resources
+from mcp_voice.server.approvals import SECONDS, Said
 from mcp_voice.server.listing import listed, listed_ahead
 from mcp_voice.server.updates import Updates
 
 if TYPE_CHECKING:  # what a process that lists its tools and ends never needs
     from mcp_voice.core.counts import Counts
     from mcp_voice.ports import Desk, Limiter
+    from mcp_voice.server.approvals import Approvals
     from mcp_voice.server.operator import Operator
     from mcp_voice.settings import Spelling, Toolset
     from mcp_voice.tools.catalogue import Catalogue
@@ -74,11 +77,12 @@ def build(
     *,
     names: "Spelling" = "dotted",
     updates: Updates | None = None,
+    approvals: "Approvals | None" = None,
 ) -> Server[Any]:
     """Make a server for these tools; `updates` tells its clients what changes."""
     from mcp_voice.server.operator import Operator
 
-    found = Operator(catalogue, desk, limiter, counts)
+    found = Operator(catalogue, desk, limiter, counts, approvals)
 
     async def operator() -> Operator:
         return found
@@ -128,7 +132,7 @@ def _server(
             from mcp_voice.server.operator import refusal
 
             return refusal(error)
-        result = await found.call(params.name, params.arguments or {}, _caller(ctx))
+        result = await found.call(params.name, params.arguments or {}, _caller(ctx), Asked(ctx, params))
         if result is None:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:128]}")
         return result
@@ -273,6 +277,43 @@ async def converse(server: Server[Any], *, handshake_only: bool = False) -> None
             return
         async with write, server.lifespan(server) as state:
             await serve_loop(server, read, write, lifespan_state=state, init_options=options)
+
+
+class Asked:
+    """The human at a client: asked while the call waits, or, in 2026, between two rounds of it."""
+
+    def __init__(self, ctx: Context, params: types.CallToolRequestParams) -> None:
+        self._ctx = ctx
+        answer = (params.input_responses or {}).get(_QUESTION)
+        self.brings: tuple[str, Said] | None = None
+        if params.request_state is not None and isinstance(answer, types.ElicitResult):
+            self.brings = params.request_state, answer.action
+
+    async def ask(self, question: str, token: str) -> "Said | Result | None":
+        """Return what they say, or the result that has the client ask; None where it does not ask."""
+        can = self._ctx.session.client_capabilities
+        if can is None or can.elicitation is None or (can.elicitation.url and not can.elicitation.form):
+            return None
+        form = types.ElicitRequestFormParams(message=question, requested_schema=_YES_OR_NO)
+        if self._ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            asks = types.ElicitRequest(params=form).model_dump(mode="json", by_alias=True, exclude_none=True)
+            return {
+                "resultType": "input_required",
+                "inputRequests": {_QUESTION: asks},
+                "requestState": token,
+            }
+        with anyio.move_on_after(SECONDS):
+            try:
+                answer = await self._ctx.session.elicit_form(question, _YES_OR_NO, self._ctx.request_id)
+            except MCPError:  # it says that it can be asked, and then does not
+                return None
+            return answer.action
+        return "cancel"
+
+
+_QUESTION: Final = "approval"
+_YES_OR_NO: Final[dict[str, Any]] = {"type": "object", "properties": {}}
+"""Nothing to fill in: to accept is to say yes."""
 
 
 def _caller(ctx: Context) -> str:

@@ -10,6 +10,7 @@ else, for the protocol means to change its shape.
 
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -20,6 +21,7 @@ from mcp_voice.core.counts import Counts
 from mcp_voice.errors import VoiceError
 from mcp_voice.ports import Desk, Limiter
 from mcp_voice.server import resources, telemetry
+from mcp_voice.server.approvals import NOBODY, Approvals, Errand, Human, attended
 from mcp_voice.server.lean import leaned
 from mcp_voice.server.limits import names
 from mcp_voice.tools.catalogue import Catalogue, Tool
@@ -38,14 +40,24 @@ log = structlog.get_logger(__name__)
 class Operator:
     """Answers calls of the tools it has, in either spelling, and hands out resources."""
 
-    def __init__(self, catalogue: Catalogue, desk: Desk, limiter: Limiter, counts: Counts) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        desk: Desk,
+        limiter: Limiter,
+        counts: Counts,
+        approvals: Approvals | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._desk = desk
         self._limiter = limiter
         self._counts = counts
+        self._approvals = approvals or Approvals()
 
-    async def call(self, name: str, arguments: Mapping[str, Any], caller: str) -> Result | None:
-        """Answer one call; None if there is no tool of that name here."""
+    async def call(
+        self, name: str, arguments: Mapping[str, Any], caller: str, human: Human = NOBODY
+    ) -> Result | None:
+        """Answer one call; None if there is no tool of that name here. `human` is asked when it needs one."""
         tool = self._catalogue.get(name)
         if tool is None:
             return None
@@ -54,7 +66,11 @@ class Operator:
             ask = tool.read(arguments)
             await self._limiter.take(tool.name, tool.rpm, names(caller, arguments))
             with telemetry.traced(tool.name, arguments) as span:
-                answer = await tool.body(ask, self._desk)
+                errand = Errand(tool.name, arguments, caller)
+                body = partial(tool.body, ask, self._desk)
+                answer = await attended(self._approvals, errand, human, body)
+                if isinstance(answer, dict):
+                    return answer
                 return _answered(answer, span, tool.output_schema if self._catalogue.lean else None)
         except VoiceError as error:
             self._count(tool, error.code)
