@@ -38,16 +38,18 @@ from mcp_voice.ports import Carrier, Desk, Providers, SessionStore
 from mcp_voice.providers import Registry
 from mcp_voice.providers.counting import COUNTING, Counting
 from mcp_voice.providers.vad import make_vad
-from mcp_voice.server import http, mcp
+from mcp_voice.server import approve, http, mcp
 from mcp_voice.server.abilities import abilities
+from mcp_voice.server.approvals import Approvals
 from mcp_voice.server.care import bury, sweep
+from mcp_voice.server.gate import Porter, rules_of
 from mcp_voice.server.limits import Rates
 from mcp_voice.server.metrics import CONTENT_TYPE, Page
 from mcp_voice.server.neighbours import Neighbours
 from mcp_voice.server.operator import Operator
 from mcp_voice.server.tenancy import tenancy
 from mcp_voice.server.updates import Updates
-from mcp_voice.settings import Media, Protocol, Settings, Spelling, Toolset, Twilio, variable
+from mcp_voice.settings import Media, Outbound, Protocol, Settings, Spelling, Toolset, Twilio, variable
 from mcp_voice.simulator.line import SIMULATED_ACCOUNT
 from mcp_voice.stores import open_store
 from mcp_voice.stores.watched import Watched
@@ -73,6 +75,7 @@ class House:
     limiter: Rates
     catalogue: Catalogue
     updates: Updates
+    approvals: Approvals
 
     @property
     def public(self) -> Starlette:
@@ -101,7 +104,10 @@ class House:
 
         def mounted(path: str, toolset: Toolset, names: Spelling) -> http.Mounted:
             tools = self.catalogue.toolset(toolset)
-            server = mcp.build(tools, self.desk, self.limiter, self.counts, names=names, updates=self.updates)
+            server = mcp.build(
+                tools, self.desk, self.limiter, self.counts,
+                names=names, updates=self.updates, approvals=self.approvals,
+            )  # fmt: skip
             return mcp.mount(server, path, often, hosts=hosts, origins=origins)
 
         return http.private_app(
@@ -109,11 +115,12 @@ class House:
             lambda: Response(page.text(), media_type=CONTENT_TYPE),
             self.readiness,
             settings.token.get_secret_value() if settings.token else None,
+            [approve.route(self.approvals, hosts)],
         )
 
     def operator(self, toolset: Toolset) -> Operator:
         """Who puts one client's calls through to a set of tools."""
-        return Operator(self.catalogue.toolset(toolset), self.desk, self.limiter, self.counts)
+        return Operator(self.catalogue.toolset(toolset), self.desk, self.limiter, self.counts, self.approvals)
 
     def admits(self, scope: Mapping[str, Any]) -> bool:
         """Whether a socket's upgrade is Twilio's; without the account's token only this machine gets here."""
@@ -142,6 +149,7 @@ async def assemble(
     Raises `NotConfigured` for a store that there is not, `Invalid` for a limit of a tool that there is not.
     """
     counts, catalogue, limiter = Counts(), gather(), Rates(settings.limits.rpm)
+    approvals = Approvals()
     updates = Updates() if updates is None else updates
     _check(settings, catalogue)
     async with AsyncExitStack() as stack:
@@ -184,6 +192,7 @@ async def assemble(
             voice=settings.speech.voice,
             longest_wait=settings.mcp.max_wait_seconds,
             abilities=partial(abilities, settings),
+            gate=_gate(settings.outbound, approvals, counts),
         )
         neighbours = _neighbours(desk, settings, public_port)
         carriers["simulator"] = SimulatedCarrier(calls, neighbours.ring)
@@ -195,7 +204,12 @@ async def assemble(
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(sweep, desk, settings.sweep_seconds)
         tasks.start_soon(_prepare)
-        yield House(settings, counts, store, calls, desk, limiter, catalogue, updates)
+        yield House(settings, counts, store, calls, desk, limiter, catalogue, updates, approvals)
+
+
+def _gate(outbound: Outbound, approvals: Approvals, counts: Counts) -> Porter:
+    """Keep the gate to the telephone network by the operator's rules."""
+    return Porter(rules_of(outbound), approvals, counts, disclosure=outbound.disclosure)
 
 
 def _warm(make: Callable[[], Vad] | None) -> None:

@@ -12,8 +12,13 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mcp_voice.server.approvals import PATH
+
 FREE: Final = frozenset({"/healthz"})
 """Paths that anybody may ask: a balancer has no token."""
+
+APPROVALS: Final = PATH
+"""A human's browser has no token either; the page's own is in its path."""
 
 POLICY_VIOLATION: Final = 1008  # RFC 6455 §7.4.1
 
@@ -26,7 +31,8 @@ class Door:
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or scope["path"] in FREE:
+        free = scope.get("path", "") in FREE or scope.get("path", "").startswith(APPROVALS)
+        if scope["type"] not in ("http", "websocket") or free:
             await self.app(scope, receive, send)
         elif self._opens(Headers(scope=scope).get("authorization", "")):
             scope.setdefault("state", {})["subject"] = "token"

@@ -38,7 +38,11 @@ def public_app(routes: Sequence[BaseRoute], draining: Callable[[], bool]) -> Sta
 
 
 def private_app(
-    mounted: Sequence[Mounted], metrics: Callable[[], Response], readiness: Readiness, token: str | None
+    mounted: Sequence[Mounted],
+    metrics: Callable[[], Response],
+    readiness: Readiness,
+    token: str | None,
+    more: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """Serve clients: MCP, metrics, readiness; behind a token if there is one."""
 
@@ -62,6 +66,7 @@ def private_app(
             Route("/metrics", page),
             Route("/healthz", _healthz),
             Route("/readyz", readyz),
+            *more,
         ],
         middleware=[Middleware(Door, token=token)] if token else [],
         lifespan=running,
@@ -88,6 +93,12 @@ class Barrier:
             await send({"type": "websocket.http.response.body", "body": b""})
         else:
             await send({"type": "websocket.close", "code": TRY_LATER})
+
+
+def address(bound: str, port: int) -> str:
+    """Where somebody on this machine, or in its network, reaches a listener: `http://127.0.0.1:8766`."""
+    host = LOOPBACK[0] if bound in ANY else bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def hosts(bound: str, more: Sequence[str]) -> list[str]:

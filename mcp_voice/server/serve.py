@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import anyio
 import structlog
 
-from mcp_voice.server import logs, telemetry
+from mcp_voice.server import http, logs, telemetry
 from mcp_voice.server.assembly import MEDIA_PATH, assemble
 from mcp_voice.server.listeners import Listener, bind, listening, port_of, settle, until_told
 from mcp_voice.settings import Settings, guard
@@ -41,6 +41,7 @@ async def serve(settings: Settings, announce: Callable[[Settings, int, int], Non
             while len(house.calls):  # noqa: ASYNC110 - a call ends in many ways, and this is asked once
                 await anyio.sleep(0.05)
 
+        house.approvals.address = http.address(settings.private_bind, port_of(private))
         listeners = Listener(house.public, public), Listener(house.private, private, lifespan=True)
         async with listening(*listeners):
             settle()
