@@ -1,11 +1,12 @@
 """One call: everything that happens to it goes in, everything to be done comes out.
 
-`take(news, now)` is the only entrance. It moves three machines and returns
+`take(news, now)` is the only entrance. It moves four machines and returns
 effects in the order they must happen:
 
     Listener   the caller's audio → utterances for the ear, cues about the floor
     Playout    the agent's audio → frames and marks for the wire, what was heard
     Exchange   words both ways → turns for the record, with their timing
+    Keys       the caller's keys → the record, or whoever collects them
 
 While it is asked to `Watch`, a fourth: a `Lookout` gets the frames and words too.
 
@@ -22,6 +23,7 @@ from mcp_voice.core.events import (
     Audio,
     Clear,
     Close,
+    Collect,
     Connected,
     Digit,
     EarFailed,
@@ -48,6 +50,7 @@ from mcp_voice.core.events import (
     Final as FinalWords,
 )
 from mcp_voice.core.exchange import Exchange
+from mcp_voice.core.keys import Keys
 from mcp_voice.core.listener import Found, Listener
 from mcp_voice.core.playout import Echo, Playout, Utterance
 from mcp_voice.core.turns import Cue
@@ -73,6 +76,7 @@ class Call:
         self._listener = listener
         self._playout = playout or Playout()
         self._exchange = Exchange(count(first_turn))
+        self._keys = Keys()
         self._framer = Framer()
         self._framed_at = 0.0
         self._speaking = False
@@ -93,6 +97,8 @@ class Call:
             wishes.append(playout.ends_at)
         if self._lookout is not None or (listener is not None and listener.busy):
             wishes.append(self._framed_at + LAPSE)
+        if self._keys.wakes_at is not None:
+            wishes.append(self._keys.wakes_at)
         return min(wishes) if wishes else None
 
     def take(self, news: News, now: float) -> Sequence[Effect]:
@@ -111,7 +117,9 @@ class Call:
             case FinalWords():
                 return (*self._exchange.heard(news, now), *self._words(news))
             case Digit():
-                return (Note("dtmf", {"digit": news.digit}),)
+                return self._pressed(news, now)
+            case Collect():
+                return self._keys.collect(news, now)
             case Clear():
                 return self._cut(now, news.why)
             case HangUp():
@@ -174,6 +182,10 @@ class Call:
                 return (Note("backchannel"),)
         self._exchange.caller_silent(now, self._listener.silent_ms if self._listener else 0)
         return ()
+
+    def _pressed(self, key: Digit, now: float) -> Sequence[Effect]:
+        cut = self._keys.collecting and self._playout.playing(now)
+        return [*(self._cut(now, "pressed") if cut else ()), *self._keys.press(key.digit, now)]
 
     # ─── what it is asked to watch for ───────────────────────────────────────
 
@@ -239,7 +251,7 @@ class Call:
             case Mark():
                 self._playout.mark(news.name)
             case Tick():
-                effects += self._lapse(now)
+                effects += self._lapse(now) + self._keys.tell(now)
                 for utterance in self._playout.overdue(now):
                     effects += self._said(utterance)
         return effects + self._send(now) + self._leave(now)

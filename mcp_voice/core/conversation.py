@@ -20,6 +20,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from mcp_voice.core.digits import Collector
+from mcp_voice.core.events import Collect
 from mcp_voice.core.session import Entry
 
 Outcome: TypeAlias = Literal[
@@ -79,8 +81,9 @@ class Spoken:
 class Ask:
     """One thing an agent waits for: to have said `says`, if it says something, and an answer, if it listens.
 
-    Silence means something only once it has been said; `part` is what it is called on its way. While it is
-    `held` it has no outcome but the end of the call; `settled` is one that somebody else has found.
+    Silence means something only once it has been said; `part` is what it is called on its way. With a
+    `collector` the answer is digits, or words if it `hears` too; `patience` is another than NO_REPLY. While
+    it is `held` it has no outcome but the end of the call; `settled` is one that somebody else has found.
     """
 
     says: str | None = None
@@ -96,6 +99,9 @@ class Ask:
     replied: bool = False
     key_at: float | None = None
     failed: Exception | None = None
+    collector: Collector | None = None
+    hears: bool = True
+    patience: float | None = None
 
 
 class Conversation:
@@ -109,6 +115,11 @@ class Conversation:
         self.beeps = 0
         self.patience = longest
         """The longest wait that this agent's client has shown to bear, in seconds."""
+        self.back_by: float | None = None
+        """Until when a call that was sent round is expected back on another stream."""
+        self.away = False
+        self.collecting: Collect | None = None
+        """What is being collected: a new stream of the call has to be asked for it as well."""
         self._asks: list[Ask] = []
         self._heard: list[Words] = []
         self._told: set[int] = set()
@@ -130,16 +141,19 @@ class Conversation:
                 self._heard.append(
                     Words(entry.seq, data["text"], data.get("confidence"), bool(data.get("rejected")))
                 )
-            case "dtmf":
-                self._digits += data.get("digit", "")
+            case "dtmf" if _everyones(entry):
+                self._digits += data["digit"]
             case "amd":
                 self.answered_by = data.get("answeredBy")
             case "beep":
                 self.beeps += 1
+            case "ended" if self.back_by is not None and now < self.back_by:
+                self.away = True
             case "ended":
                 self.ended = True
             case "answered":
-                self.ended = False
+                self.back_by = None if self.away else self.back_by
+                self.ended = self.away = False
                 self.answered_at = now if self.answered_at is None else self.answered_at
         for ask in self._asks:
             self._wait(ask, entry, now)
@@ -152,7 +166,7 @@ class Conversation:
             case "final":
                 ask.speech, ask.quiet_since = False, now
                 ask.replied |= bool(data.get("text"))
-            case "dtmf":
+            case "dtmf" if _everyones(entry):
                 ask.key_at = now
             case "beep" | "human" if ask.until == entry.kind:
                 ask.settled = "beep" if entry.kind == "beep" else "human"
@@ -164,6 +178,20 @@ class Conversation:
                     data.get("text"), data.get("heardByCaller"), True, data.get("heardFraction", 0.0)
                 )
                 ask.quiet_since = now
+
+    def send_round(self, back_by: float) -> None:
+        """The carrier takes the call from its stream, and brings it back on another by then."""
+        self.back_by = back_by
+
+    def lost(self, now: float) -> bool:
+        """Whether a call that was sent round has not come back."""
+        return self.away and self.back_by is not None and now >= self.back_by
+
+    def press(self, key: str, now: float) -> None:
+        """Take a key for whoever collects them."""
+        for ask in self._asks:
+            if ask.collector is not None:
+                ask.collector.press(key, now)
 
     # ─── what the agent is told ──────────────────────────────────────────────
 
@@ -184,6 +212,10 @@ class Conversation:
         self._told.update(words.seq for words in told)
         return told
 
+    def said_since(self, seq: int) -> str:
+        """What the caller has said behind a line of the log."""
+        return " ".join(words.text for words in self._heard if words.seq > seq)
+
     def digits(self) -> str:
         """Hand over the keys pressed since the last time."""
         digits, self._digits = self._digits, ""
@@ -197,12 +229,14 @@ class Conversation:
         While the very same words wait for their answer they are not said again: their ask goes on.
         """
         for known in self._asks:
-            if known.says is not None and known.says == ask.says:
+            if known.says is not None and known.says == ask.says and known.collector is ask.collector:
                 return known
         ask.quiet_since = now if ask.says is None else None
         ask.replied = self.untold
         ask.key_at = now if self._digits else None
-        self._asks = [*self._asks[1 - MOST_ASKS :], ask]
+        collects = [known for known in self._asks if known.collector is not None]
+        others = [known for known in self._asks if known.collector is None]
+        self._asks = [*collects, *others[1 - MOST_ASKS :], ask]
         return ask
 
     def join(self, ask: Ask, now: float) -> Ask:
@@ -213,10 +247,19 @@ class Conversation:
         joined.replied = bool(self._heard)
         return joined
 
+    @property
+    def waiting(self) -> tuple[Ask, ...]:
+        """What is waited for, oldest first."""
+        return tuple(self._asks)
+
     def leave(self, ask: Ask, waited: float) -> None:
         """Its client has gone after so many seconds: wait less long from now on."""
         if ask.says is None:
             self.finish(ask)
+        self.gave_up(waited)
+
+    def gave_up(self, waited: float) -> None:
+        """A client has shown how long it bears to wait."""
         self.patience = max(SHORTEST_WAIT, min(self.patience, 0.8 * waited))
 
     def finish(self, ask: Ask) -> None:
@@ -231,7 +274,7 @@ class Conversation:
             return "failed"
         if ask.settled is not None:
             return ask.settled
-        if self.ended:
+        if self.ended or self.lost(now):
             return "hungUp"
         if ask.held:
             return "pending"
@@ -239,6 +282,8 @@ class Conversation:
             return self._answer(now)
         if said and not ask.listens:
             return "spoken"
+        if ask.collector is not None:
+            return self._collected(ask, ask.collector, now)
         return self._reply(ask, said, now)
 
     def _answer(self, now: float) -> Outcome:
@@ -255,17 +300,41 @@ class Conversation:
             case "reply" | "digits":
                 if ask.key_at is not None and now >= ask.key_at + NEXT_KEY:
                     return "dtmf"
-                if quiet_since is not None and now >= quiet_since + NO_REPLY[ask.expect]:
+                if quiet_since is not None and now >= quiet_since + _patience(ask):
                     return "noReply"
             case "quiet" if quiet_since is not None and now >= quiet_since + QUIET:
                 return "quiet"
         return "pending"
 
+    def _collected(self, ask: Ask, collector: Collector, now: float) -> Outcome:
+        """Say what has come of an ask for digits; while words come instead, no time is up."""
+        if ask.quiet_since is not None:
+            collector.open(ask.quiet_since)
+        if ask.hears and not collector.digits and (ask.speech or ask.replied):
+            return "pending" if ask.speech else "reply"
+        collector.tell(now)
+        if collector.ended is None:
+            return "pending"
+        return "noReply" if collector.ended == "timeout" and not collector.digits else "dtmf"
+
     def wakes_at(self, ask: Ask) -> float | None:
         """When time alone could change the outcome; None if it could not."""
+        if ask.collector is not None:
+            return None if ask.hears and ask.speech and not ask.collector.digits else ask.collector.wakes_at
         times = [] if ask.key_at is None else [ask.key_at + NEXT_KEY]
+        if self.away and self.back_by is not None:
+            times.append(self.back_by)
         if ask.until == "answer" and self.answered_at is not None:
             times.append(self.answered_at + WHO_ANSWERED)
         if ask.quiet_since is not None and not ask.speech:
-            times.append(ask.quiet_since + (QUIET if ask.until == "quiet" else NO_REPLY[ask.expect]))
+            times.append(ask.quiet_since + (QUIET if ask.until == "quiet" else _patience(ask)))
         return min(times, default=None)
+
+
+def _patience(ask: Ask) -> float:
+    return NO_REPLY[ask.expect] if ask.patience is None else ask.patience
+
+
+def _everyones(key: Entry) -> bool:
+    """Whether a key that was pressed is not somebody's who collects them."""
+    return "digit" in key.data and not key.data.get("gathered")

@@ -5,10 +5,11 @@ Everything that reaches a call is *news*, everything it asks for is an
 
     stream ─ Started Audio Digit MarkReached AnsweredBy Stopped Lost Garbled ┐
     ear    ─ Partial Final EarFailed                                          ├─▶ Call.take ─▶ effects
-    tools  ─ Play Mark Clear HangUp Watch                                     ┘
+    tools  ─ Play Mark Clear Collect HangUp Watch                             ┘
 
-Effects go three ways: to the wire (`SendAudio`, `SendMark`, `SendClear`,
-`Close`), to the ear (`Listen`, `Finalize`) and to the record (`Note`).
+Effects go four ways: to the wire (`SendAudio`, `SendMark`, `SendClear`,
+`Close`), to the ear (`Listen`, `Finalize`), to the record (`Note`), and to
+whoever collects keys (`Key`).
 Audio is 8 kHz mu-law unless a field says otherwise.
 """
 
@@ -55,9 +56,9 @@ class Audio(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """The caller pressed a key: one of `0-9 * # A-D`."""
+    """The caller pressed a key: one of `0-9 * # A-D`. It may be of a secret: it is not shown."""
 
-    digit: str
+    digit: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,20 @@ class Watch:
     what: frozenset[str]
 
 
-Request: TypeAlias = Play | Mark | Clear | HangUp | Watch
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Hand the keys to whoever collects them, the first of which cuts what we say; or stop that.
+
+    Of a `secret` no digit is written down. One that is `whole` is over when it stops being collected;
+    of another the caller may still type the rest, which is nobody's.
+    """
+
+    on: bool = True
+    secret: bool = False
+    whole: bool = False
+
+
+Request: TypeAlias = Play | Mark | Clear | Collect | HangUp | Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,5 +296,12 @@ class TurnDone:
     """`endpoint` `stt` `agent` `out`, and `latency`: caller silent → first audio of the answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key for whoever collects them; it goes nowhere else."""
+
+    digit: str = field(repr=False)
+
+
 WireCommand: TypeAlias = SendAudio | SendMark | SendClear
-Effect: TypeAlias = WireCommand | Close | Listen | Finalize | Note | TurnDone
+Effect: TypeAlias = WireCommand | Close | Listen | Finalize | Note | TurnDone | Key

@@ -102,7 +102,7 @@ class Calls:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
-        self._talks = talks or Talks()
+        self._talks = Talks() if talks is None else talks
         self._providers = providers
         self._counts = counts
         self._make_vad = make_vad
@@ -167,15 +167,19 @@ class Calls:
             raise TooMany("No more calls are taken on now.", advice="Try again later.")
         if started.format != TELEPHONE:
             raise Refused(f"The stream carries {started.format}.", advice="Send mu-law, 8 kHz, one channel.")
+        before = self.call(call_sid=started.call_sid)
+        if before is not None and before.ended is not None:
+            await before.done.wait()  # its record is being written: the session goes on from there
         if self.call(call_sid=started.call_sid) or started.stream_sid in self._legs:
             raise Refused(f"Call {started.call_sid} has a live stream already.")
         session = await self._session(started)
-        self._talks.of(session.session_id)
         leg = self._leg(session, started, wire, outlet)
         self._legs[started.stream_sid] = leg
         self._counts.calls += 1
         self._counts.calls_active = self._counts.live = len(self._legs)
         leg.take(started)
+        if leg.talk.conversation.collecting is not None:
+            leg.take(leg.talk.conversation.collecting)
         self._tasks.start_soon(self._attend, leg, name=f"call {started.call_sid}")
         spans.span("twilio.call.start", leg.began_ns, _identity(started))
         log.info("call_started", session=leg.session_id, call=leg.call_sid, carrier=session.carrier)
@@ -214,13 +218,14 @@ class Calls:
 
     def _leg(self, session: Session, started: Started, wire: Wire, outlet: Outlet) -> Leg:
         scribe = Scribe(self._store, session.session_id, self._now)
+        talk = self._talks.of(session.session_id)
         hears, deaf = self._hears(session)
         listener = None
         if self._make_vad is not None:
             continuous = hears is not None and hears.continuous
             listener = Listener(self._make_vad(), self._rules.patience, continuous=continuous)
         call = Call(listener, Playout(self._rules.lead), first_turn=len(session.turns) + 1)
-        leg = Leg(session.session_id, started, call, wire, outlet, scribe, self._counts)
+        leg = Leg(session.session_id, started, call, wire, outlet, scribe, talk, self._counts)
         if hears is not None and listener is not None:
             config = EarConfig(language=session.config.language, phrases=session.config.phrases)
             leg.ear = EarLine(partial(hears.listen, config), leg.take)

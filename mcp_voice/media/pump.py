@@ -20,6 +20,7 @@ from mcp_voice.core.events import (
     Effect,
     Finalize,
     Garbled,
+    Key,
     Listen,
     News,
     Note,
@@ -34,6 +35,7 @@ from mcp_voice.errors import BadMessage
 from mcp_voice.media import spans
 from mcp_voice.media.ear import EarLine
 from mcp_voice.media.scribe import Scribe
+from mcp_voice.media.talks import Talk
 from mcp_voice.ports import Wire
 
 LOGGED_ERRORS: Final = 10
@@ -64,11 +66,13 @@ class Leg:
         wire: Wire,
         outlet: Outlet,
         scribe: Scribe,
+        talk: Talk,
         counts: Counts,
     ) -> None:
         self.session_id = session_id
         self.call_sid, self.stream_sid = started.call_sid, started.stream_sid
         self.scribe = scribe
+        self.talk = talk
         self.ear: EarLine | None = None
         self.ended: str | None = None
         self.over = anyio.Event()
@@ -132,6 +136,8 @@ class Leg:
             case Note() | TurnDone():
                 self._count(effect)
                 self.scribe.put(effect)
+            case Key():
+                self.talk.press(effect.digit)
             case Close():
                 self.ended = effect.why
                 self._outlet.close(effect.why)

@@ -41,6 +41,11 @@ class Talk:
         self.ended_at = now if self.conversation.ended else None
         self.wake()
 
+    def press(self, key: str) -> None:
+        """Take a key for whoever collects them."""
+        self.conversation.press(key, self._clock())
+        self.wake()
+
     def fail(self, ask: Ask, error: Exception) -> None:
         """Let whoever waits for it know that it cannot be."""
         ask.failed = error

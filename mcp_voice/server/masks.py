@@ -21,7 +21,8 @@ SECRETS: Final = re.compile(r"token|secret|passw|api_?key|authorization|cookie|c
 PAYLOADS: Final = frozenset(
     {
         "payload", "audio", "buffer", "chunk", "chunks", "body", "text", "transcript", "utterance",
-        "userutterance", "agentresponse", "heardbycaller", "words", "digits", "speech", "arguments", "raw",
+        "userutterance", "agentresponse", "heardbycaller", "words", "digit", "digits", "speech",
+        "arguments", "raw",
     }
 )  # fmt: skip
 """A field named like this holds sound, or somebody's words."""

@@ -171,6 +171,7 @@ def gather() -> Catalogue:
         "calling",
         "incoming",
         "conferring",
+        "keys",
         "lookup",
         "vendors",
         "status",

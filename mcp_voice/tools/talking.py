@@ -51,7 +51,7 @@ async def say(ask: Say, desk: Desk) -> Reply:
     known.acknowledge(ask.after)
     if known.ended:
         return await reply(desk, talk, Ask(), "hungUp")
-    call = live(desk, talk)
+    call = await live(desk, talk)
     if known.untold and ask.if_caller_spoke == "stop":
         return await reply(desk, talk, Ask(), "stale")
     asked = Ask(says=ask.text.strip(), listens=ask.then == "listen", expect=ask.expect)
