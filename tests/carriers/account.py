@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs
 
-ACCOUNT: Final = "AC" + "0" * 32
+ACCOUNT: Final = "AC" + "1" * 32
 TOKEN: Final = "canary-token"
 
 ERRORS: Final = {
