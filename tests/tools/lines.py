@@ -3,6 +3,7 @@
 import contextlib
 from base64 import b64decode
 from collections.abc import Callable
+from typing import Any
 
 import anyio
 
@@ -36,6 +37,20 @@ async def eventually(so: Callable[[], object], seconds: float = 5.0) -> None:
     with anyio.fail_after(seconds):
         while not so():
             await anyio.lowlevel.checkpoint()
+
+
+async def gathered(office: Office, held: HeldLeg, keys: str, **arguments: Any) -> dict[str, Any]:
+    """Gather, with a caller who presses keys once something goes out to them."""
+    answers = []
+
+    async def gather() -> None:
+        answers.append(await office.use("telephony.gather", **arguments))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(gather)
+        await eventually(lambda: held.leg.talk.conversation.waiting)
+        press_keys(held, keys)
+    return dict(answers[0])
 
 
 class Ear:

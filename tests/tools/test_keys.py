@@ -9,14 +9,10 @@ from mcp_voice.core.dtmf import tones
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.events import Play, Started, Stopped
 from mcp_voice.errors import Invalid, NotFound, ProviderFailed, Refused
-from mcp_voice.media.calls import HeldLeg
 from mcp_voice.tools.gatherings import Gatherings
-from mcp_voice.tools.hidden import Secrets
 from tests.tools.desk import Office, an_office
-from tests.tools.lines import Ear, a_call, eventually, press_keys, talk
+from tests.tools.lines import Ear, a_call, eventually, gathered, press_keys, talk
 from tests.twins import Listener, Network, Speaker, Vendors
-
-PIN = "8642"
 
 
 def a_caller(*words: str) -> Vendors:
@@ -151,20 +147,6 @@ async def test_between_two_streams_a_listener_waits_a_moment() -> None:
 
 
 # ─── gather ──────────────────────────────────────────────────────────────────
-
-
-async def gathered(office: Office, held: HeldLeg, keys: str, **arguments: Any) -> dict[str, Any]:
-    """Gather, with a caller who presses keys once something goes out to them."""
-    answers = []
-
-    async def gather() -> None:
-        answers.append(await office.use("telephony.gather", **arguments))
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(gather)
-        await eventually(lambda: held.leg.talk.conversation.waiting)
-        press_keys(held, keys)
-    return dict(answers[0])
 
 
 async def test_a_number_is_asked_for_and_comes_back_whole() -> None:
@@ -341,65 +323,3 @@ async def test_bad_wishes_are_named(arguments: dict[str, Any], why: str) -> None
 
         with pytest.raises(Invalid, match=why):
             await office.use("telephony.gather", **arguments)
-
-
-# ─── secrets ─────────────────────────────────────────────────────────────────
-
-
-async def test_a_secret_is_a_handle_that_only_press_can_use() -> None:
-    async with an_office(a_caller()) as office:
-        held = await a_call(office)
-
-        answer = await gathered(office, held, PIN, secret=True, maxDigits=4)
-        ear = Ear(held)
-        pressed = await office.use("telephony.press", secret=answer["handle"], digits="#", waitSeconds=0)
-        await ear.hears(PIN + "#")
-
-        assert (answer["digits"], answer["count"], answer["luhn"]) == (None, 4, False)
-        assert answer["handle"].startswith("dtmf_")
-        assert len(answer["handle"]) == len("dtmf_") + 32
-        entries = [(e.kind, e.data) for e in await office.desk.store.entries(held.session_id)]
-        assert entries[1:6] == [("secret", {"state": "began"}), *[("dtmf", {"secret": True})] * 4]
-        assert ("pressed", {"secret": True}) in entries
-        assert pressed["digits"] == ""
-
-
-async def test_a_secret_is_forgotten_after_ten_minutes() -> None:
-    async with an_office(a_caller()) as office:
-        held = await a_call(office)
-        answer = await gathered(office, held, PIN + "#", secret=True)
-        assert len(office.desk.drawer(Secrets)) == 1
-
-        office.clock.advance(599)
-        await office.desk.sweep()
-        assert len(office.desk.drawer(Secrets)) == 1
-        office.clock.advance(1)
-        with pytest.raises(NotFound, match="ten minutes"):
-            await office.use("telephony.press", secret=answer["handle"])
-
-        assert len(office.desk.drawer(Secrets)) == 0
-
-
-async def test_a_secret_is_forgotten_with_its_call() -> None:
-    async with an_office(a_caller()) as office:
-        held = await a_call(office)
-        answer = await gathered(office, held, PIN + "#", secret=True)
-
-        await office.calls.close(held.leg, Stopped())
-        other = await office.calls.hold(Started("MZ9", "CA9"))
-        with pytest.raises(NotFound, match="while its call lasts"):
-            await office.use("telephony.press", secret=answer["handle"], sessionId=other.session_id)
-
-        assert len(office.desk.drawer(Secrets)) == 0
-
-
-async def test_what_is_typed_beyond_a_secret_stays_secret() -> None:
-    async with an_office(a_caller()) as office:
-        held = await a_call(office)
-
-        await gathered(office, held, PIN, secret=True, maxDigits=4)
-        press_keys(held, "97")
-        reply = await office.use("telephony.listen", waitSeconds=0.05)
-
-        assert (reply["outcome"], reply["digits"]) == ("pending", "")
-        assert "97" not in str([e.data for e in await office.desk.store.entries(held.session_id)])
