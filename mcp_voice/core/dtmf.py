@@ -88,7 +88,7 @@ DETUNED: Final = (0.99, 1.0, 1.01)
 """Tones are taken up to 1.5 % beside where they belong (Q.24), so each is looked for at three places."""
 
 FAINTEST: Final = (300 * FRAME_BYTES / 2) ** 2
-"""The power of an amplitude of 300, 37 dB below the loudest tone: less is no press."""
+"""The power of an amplitude of 300, -37 dBm0: less is no press (Q.24 wants -25 dBm taken)."""
 
 COLUMN_OVER_ROW: Final = 10 ** (6 / 10)
 ROW_OVER_COLUMN: Final = 10 ** (10 / 10)

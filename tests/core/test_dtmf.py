@@ -63,7 +63,7 @@ def test_a_press_that_is_broken_for_20_ms_is_one_press(key: str, off_ms: int, la
     st.floats(0.985, 1.015),
     st.floats(0.985, 1.015),
     st.floats(-4.0, 8.0),
-    st.floats(600.0, 8_000.0),
+    st.floats(1_000.0, 8_000.0),
 )
 def test_a_telephone_a_little_out_of_tune_and_out_of_balance_is_heard(
     key: str, low: float, high: float, tilt: float, level: float
