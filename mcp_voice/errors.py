@@ -13,7 +13,8 @@ VoiceError
         TooFast            a limiter says wait
         TooMany            a ceiling is reached
         NotConfigured      a credential or an engine is missing
-        NotAllowed         the operator's rules forbid dialling it
+        PolicyDenied       whoever runs this server does not want it
+            NotAllowed     the rules forbid dialling it
         ApprovalNeeded     a human has to say yes first
         ApprovalDenied     a human said no, or there is nobody to ask
     Broken                 somebody else's fault: a vendor, a carrier, the disk
@@ -21,6 +22,7 @@ VoiceError
         CarrierFailed      the telephone network refused or failed
         StoreFailed        the record could not be written
             StoreTooNew    a later version of this program wrote it
+        RecordingFailed    a recording could not be written, read or removed
 
 Programs match `code`; people and models read `str(error)`, which ends with
 what to do next. `details` are extra facts for programs.
@@ -146,10 +148,14 @@ class NotConfigured(Refused):
     code = "not_configured"
 
 
-class NotAllowed(Refused):
-    """The operator's rules forbid dialling it, and no human can lift them; `rule` names the one."""
+class PolicyDenied(Refused):
+    """Whoever runs this server does not want it; the advice names the setting."""
 
     code = "policy_denied"
+
+
+class NotAllowed(PolicyDenied):
+    """The operator's rules forbid dialling it, and no human can lift them; `rule` names the one."""
 
     def __init__(self, what: str, *, rule: str, advice: str | None = None) -> None:
         super().__init__(what, advice=advice, rule=rule)
@@ -210,3 +216,10 @@ class StoreTooNew(StoreFailed):
     code = "store_too_new"
     advice = "Update mcp-voice, or name another database."
     retryable = False
+
+
+class RecordingFailed(Broken):
+    """A recording could not be written, read or removed; the call itself goes on."""
+
+    code = "recording_failed"
+    advice = "Let the operator see to the disk and to the folder, MCP_VOICE_RECORDING__FOLDER."

@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import anyio
 
@@ -250,12 +251,47 @@ class SessionStore(ABC):
 # ─── live calls ──────────────────────────────────────────────────────────────
 
 
+RecordingState: TypeAlias = Literal["off", "announcing", "recording", "paused", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """How a call's recording stands, and how long its file is."""
+
+    state: RecordingState = "off"
+    seconds: float = 0.0
+
+
+class Records(Protocol):
+    """What records one live call."""
+
+    @property
+    def status(self) -> Recording:
+        """How it stands."""
+
+    async def start(self, *, paused: bool = False) -> Recording:
+        """Begin, or go on behind what is there. Raises `NotConfigured`, `NotLive`, `RecordingFailed`."""
+
+    def pause(self) -> Recording:
+        """Keep silence until it is resumed. Raises `Refused` when nothing is recorded."""
+
+    def resume(self) -> Recording:
+        """Go on, unless a secret is being typed. Raises `Refused` when nothing is recorded."""
+
+    async def stop(self) -> Recording:
+        """End it, and wait until the file is whole."""
+
+
 class LiveCall(Protocol):
     """A call whose stream is open, as a tool sees it."""
 
     session_id: str
     call_sid: str
     stream_sid: str
+
+    @property
+    def recorder(self) -> Records:
+        """What records it."""
 
     def ask(self, request: Request) -> None:
         """Ask something of it; returns at once."""
@@ -395,6 +431,42 @@ class Carriers(Protocol):
         """Return a carrier. Raises `NotFound`."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingRules:
+    """Whether calls are recorded here, and what is said before it."""
+
+    policy: Literal["off", "announce", "on"] = "off"
+    announcement: str = "This call is recorded."
+    patience: float = 20.0
+    """Seconds a request waits for the announcement, at most."""
+    longest_bytes: int = 8 * 1024 * 1024
+    """What is handed out of a recording at once, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A recording's file, and its size in bytes."""
+
+    path: Path
+    size: int
+
+
+class Recordings(Protocol):
+    """The recordings that are kept, each under its session's id."""
+
+    async def find(self, session_id: str) -> Kept | None:
+        """Return a session's recording, if there is one. Raises `NotFound`, `RecordingFailed`."""
+
+    async def read(self, path: Path) -> bytes:
+        """Read a recording, as far as it has come. Raises `NotFound`, `RecordingFailed`."""
+
+    async def remove(self, session_ids: Sequence[str]) -> int:
+        """Remove sessions' recordings; return how many there were. Raises `RecordingFailed`."""
+
+    async def sweep(self, now: datetime) -> int:
+        """Remove what is older than may be kept; return how much there was. Raises `RecordingFailed`."""
+
+
 class Limiter(Protocol):
     """Who may do what how often."""
 
@@ -453,6 +525,9 @@ class Desk:
     """Whose voice speaks when nobody chooses; None is the vendor's default."""
     abilities: Callable[[], Sequence[Ability]] = tuple
     """What this process can do with the telephone network."""
+    recording: RecordingRules = field(default_factory=RecordingRules)
+    recordings: Recordings | None = None
+    """Where recordings are kept; None keeps none."""
     now: Callable[[], datetime] = utc_now
     longest_wait: float = LONGEST_WAIT
     """Seconds that a tool waits at most."""

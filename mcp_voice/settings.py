@@ -117,6 +117,25 @@ class Media(Part):
     )
 
 
+class Recording(Part):
+    """Whether calls may be recorded. What the law asks differs from place to place and is the operator's to
+    know: for a caller whose place is unknown keep to the strictest, `off` or `announce`.
+    """
+
+    policy: Annotated[
+        Literal["off", "announce", "on"],
+        Field(description="off: never. announce: the announcement is said whole first. on: at once."),
+    ] = "off"
+    announcement: Annotated[str, Field(min_length=1, max_length=500, description="What is said first.")] = (
+        "This call is recorded."
+    )
+    days: Annotated[float, Field(gt=0, le=36_600, description="How long a recording is kept.")] = 30
+    folder: Annotated[
+        str | None,
+        Field(min_length=1, description="Where recordings are kept; none is beside the default store."),
+    ] = None
+
+
 class Protocol(Part):
     """How MCP is spoken."""
 
@@ -236,6 +255,7 @@ class Settings(BaseSettings):
     log: Log = Log()
     speech: Speech = Speech()
     media: Media = Media()
+    recording: Recording = Recording()
     mcp: Protocol = Protocol()
     limits: Limits = Limits()
     outbound: Outbound = Outbound()

@@ -101,6 +101,11 @@ class Call:
             wishes.append(self._keys.wakes_at)
         return min(wishes) if wishes else None
 
+    @property
+    def plays_until(self) -> float:
+        """When all audio sent so far will have been played."""
+        return self._playout.ends_at
+
     def take(self, news: News, now: float) -> Sequence[Effect]:
         """Take one piece of news; return what to do about it, in order."""
         if self.closed and not isinstance(news, Partial | FinalWords | EarFailed):  # last words come late

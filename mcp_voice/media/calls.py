@@ -21,7 +21,7 @@ from mcp_voice.core import ledger
 from mcp_voice.core.audio import TELEPHONE
 from mcp_voice.core.call import Call
 from mcp_voice.core.counts import Counts
-from mcp_voice.core.events import EarFailed, HangUp, Lost, Started, Stopped, StreamEvent
+from mcp_voice.core.events import EarFailed, HangUp, Lost, Note, Started, Stopped, StreamEvent
 from mcp_voice.core.listener import Listener
 from mcp_voice.core.playout import Lead, Playout
 from mcp_voice.core.session import Session, SessionConfig, begin
@@ -32,6 +32,7 @@ from mcp_voice.media import spans
 from mcp_voice.media.ear import EarLine
 from mcp_voice.media.pump import Leg, Outlet
 from mcp_voice.media.scribe import Scribe
+from mcp_voice.media.shelf import Shelf
 from mcp_voice.media.talks import Talks
 from mcp_voice.ports import EarConfig, Hears, Providers, SessionStore, Wire, utc_now
 
@@ -67,7 +68,7 @@ class HeldLeg:
     def __init__(self, leg: Leg, outlet: HeldOutlet) -> None:
         self.leg = leg
         self.session_id, self.call_sid, self.stream_sid = leg.session_id, leg.call_sid, leg.stream_sid
-        self.ask = leg.ask
+        self.ask, self.recorder = leg.ask, leg.recorder
         self._outlet = outlet
 
     def hear(self, events: Sequence[StreamEvent]) -> None:
@@ -99,6 +100,7 @@ class Calls:
         carrier_of: Callable[[Started], str] = lambda _: "twilio",
         rules: Rules | None = None,
         talks: Talks | None = None,
+        shelf: Shelf | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
@@ -109,6 +111,9 @@ class Calls:
         self._make_wire = make_wire
         self._carrier_of = carrier_of
         self._rules = rules or Rules()
+        self._shelf = shelf
+        self._recorded: dict[str, tuple[datetime, bool]] = {}
+        """Sessions whose stream was recorded at its end: until when they may return, and whether paused."""
         self._now = now
         self._legs: dict[str, Leg] = {}
         self._held: dict[str, HeldLeg] = {}
@@ -225,7 +230,7 @@ class Calls:
             continuous = hears is not None and hears.continuous
             listener = Listener(self._make_vad(), self._rules.patience, continuous=continuous)
         call = Call(listener, Playout(self._rules.lead), first_turn=len(session.turns) + 1)
-        leg = Leg(session.session_id, started, call, wire, outlet, scribe, talk, self._counts)
+        leg = Leg(session.session_id, started, call, wire, outlet, scribe, talk, self._counts, self._shelf)
         if hears is not None and listener is not None:
             config = EarConfig(language=session.config.language, phrases=session.config.phrases)
             leg.ear = EarLine(partial(hears.listen, config), leg.take)
@@ -245,6 +250,7 @@ class Calls:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(leg.scribe.run)
+                tasks.start_soon(self._record_on, leg)
                 async with anyio.create_task_group() as hearing:
                     if leg.ear is not None:
                         hearing.start_soon(leg.ear.run)
@@ -252,6 +258,7 @@ class Calls:
                     if leg.ear is not None:
                         await leg.ear.settled()
                     hearing.cancel_scope.cancel()
+                await leg.recorder.stop()
                 leg.scribe.close()
             await self._end_record(leg)
         except Exception:  # the task ends here; other calls go on
@@ -260,6 +267,18 @@ class Calls:
             self._forget(leg)
             leg.done.set()
 
+    async def _record_on(self, leg: Leg) -> None:
+        """Go on recording a call that has come back."""
+        now = self._now()
+        self._recorded = {name: was for name, was in self._recorded.items() if was[0] >= now}
+        was = self._recorded.pop(leg.session_id, None)
+        if was is None:
+            return
+        try:
+            await leg.recorder.start(paused=was[1])
+        except VoiceError as error:
+            leg.scribe.put(Note("error", {"code": error.code, "message": str(error), "recovered": False}))
+
     async def _end_record(self, leg: Leg) -> None:
         reason = leg.ended or "stop"
         try:
@@ -267,6 +286,8 @@ class Calls:
         except (SessionClosed, NotFound):
             return
         ledger.closed(self._counts, session)
+        if session.returns_until is not None and leg.recorder.left in ("recording", "paused"):
+            self._recorded[leg.session_id] = session.returns_until, leg.recorder.left == "paused"
         log.info("call_ended", session=leg.session_id, reason=reason, ms=session.duration_ms, **leg.sums)
 
     def _forget(self, leg: Leg) -> None:

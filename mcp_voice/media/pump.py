@@ -27,6 +27,7 @@ from mcp_voice.core.events import (
     Play,
     Request,
     SendAudio,
+    SendClear,
     Started,
     Tick,
     TurnDone,
@@ -34,7 +35,9 @@ from mcp_voice.core.events import (
 from mcp_voice.errors import BadMessage
 from mcp_voice.media import spans
 from mcp_voice.media.ear import EarLine
+from mcp_voice.media.recorder import Recorder
 from mcp_voice.media.scribe import Scribe
+from mcp_voice.media.shelf import Shelf
 from mcp_voice.media.talks import Talk
 from mcp_voice.ports import Wire
 
@@ -68,6 +71,7 @@ class Leg:
         scribe: Scribe,
         talk: Talk,
         counts: Counts,
+        shelf: Shelf | None = None,
     ) -> None:
         self.session_id = session_id
         self.call_sid, self.stream_sid = started.call_sid, started.stream_sid
@@ -87,6 +91,7 @@ class Leg:
         self._armed_for = 0.0
         self._clock = time.monotonic
         self._answered = ""
+        self.recorder = Recorder(shelf, session_id, scribe.put, lambda: call.plays_until)
 
     def receive(self, message: str | bytes, *, echo: bool = False) -> None:
         """Take one message of the carrier; one that cannot be read is counted and skipped."""
@@ -111,28 +116,36 @@ class Leg:
 
     def take(self, news: News) -> None:
         """Let the call take news, and carry out what it wants done."""
+        now = self._clock()
         if isinstance(news, Audio):
+            if self.recorder.tap is not None and news.track == "inbound":
+                self.recorder.tap.caller(news.payload, now, news.timestamp_ms)
             self.frames += 1
             self.bytes += len(news.payload)
             self._counts.media_chunks += 1
             self._counts.media_bytes += len(news.payload)
-        for effect in self._call.take(news, self._clock()):
-            self._do(effect)
+        for effect in self._call.take(news, now):
+            self._do(effect, now)
         self._arm()
 
     def ask(self, request: Request) -> None:
         """Ask something of the call."""
         self.take(request)
 
-    def _do(self, effect: Effect) -> None:
+    def _do(self, effect: Effect, now: float) -> None:
         match effect:
             case SendAudio():
+                if self.recorder.tap is not None:
+                    self.recorder.tap.agent(effect.payload, now)
                 self.sent += len(effect.payload)
                 self._counts.sent_bytes += len(effect.payload)
                 self._outlet.write(self._wire.send(effect))
             case Listen() | Finalize():
                 if self.ear is not None:
                     self.ear.take(effect)
+            case Note(kind="secret"):
+                self.scribe.put(effect)
+                self.recorder.secret(effect.data.get("state") == "began")
             case Note() | TurnDone():
                 self._count(effect)
                 self.scribe.put(effect)
@@ -140,8 +153,13 @@ class Leg:
                 self.talk.press(effect.digit)
             case Close():
                 self.ended = effect.why
+                self.recorder.leave(now)
                 self._outlet.close(effect.why)
                 self.over.set()
+            case SendClear():
+                if self.recorder.tap is not None:
+                    self.recorder.tap.clear(now)
+                self._outlet.write(self._wire.send(effect))
             case _:
                 self._outlet.write(self._wire.send(effect))
 

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import anyio
@@ -33,8 +34,9 @@ from mcp_voice.core.voice import EnergyVad, Vad
 from mcp_voice.errors import Invalid, NotConfigured, NotFound, StoreFailed
 from mcp_voice.media.calls import Calls, Rules
 from mcp_voice.media.endpoint import Endpoint
+from mcp_voice.media.shelf import Shelf
 from mcp_voice.media.talks import Talks
-from mcp_voice.ports import Carrier, Desk, Providers, SessionStore
+from mcp_voice.ports import Carrier, Desk, Providers, RecordingRules, SessionStore
 from mcp_voice.providers import Registry
 from mcp_voice.providers.counting import COUNTING, Counting
 from mcp_voice.providers.vad import make_vad
@@ -49,9 +51,19 @@ from mcp_voice.server.neighbours import Neighbours
 from mcp_voice.server.operator import Operator
 from mcp_voice.server.tenancy import tenancy
 from mcp_voice.server.updates import Updates
-from mcp_voice.settings import Media, Outbound, Protocol, Settings, Spelling, Toolset, Twilio, variable
+from mcp_voice.settings import (
+    Media,
+    Outbound,
+    Protocol,
+    Recording,
+    Settings,
+    Spelling,
+    Toolset,
+    Twilio,
+    variable,
+)
 from mcp_voice.simulator.line import SIMULATED_ACCOUNT
-from mcp_voice.stores import open_store
+from mcp_voice.stores import default_path, open_store
 from mcp_voice.stores.watched import Watched
 from mcp_voice.tools.catalogue import Catalogue, gather
 
@@ -162,6 +174,7 @@ async def assemble(
         providers = Registry(counts, hears=hears, speaks=settings.speech.tts, also={COUNTING: Counting()})
         stack.push_async_callback(providers.aclose)
         _introduce(providers)
+        shelf = _shelf(settings.recording)
         vad = make_vad(settings.media.vad)
         _warm(vad)
         calls = await stack.enter_async_context(
@@ -174,6 +187,7 @@ async def assemble(
                 carrier_of=_carrier_of,
                 rules=_rules(settings.media),
                 talks=talks,
+                shelf=shelf,
             )
         )
         media_url = _media_url(settings, public_port)
@@ -193,6 +207,8 @@ async def assemble(
             longest_wait=settings.mcp.max_wait_seconds,
             abilities=partial(abilities, settings),
             gate=_gate(settings.outbound, approvals, counts),
+            recording=RecordingRules(settings.recording.policy, settings.recording.announcement),
+            recordings=shelf,
         )
         neighbours = _neighbours(desk, settings, public_port)
         carriers["simulator"] = SimulatedCarrier(calls, neighbours.ring)
@@ -278,6 +294,12 @@ def _neighbours(desk: Desk, settings: Settings, port: int) -> Neighbours:
         scripted=people.scripted,
         token=token.get_secret_value() if token else None,
     )
+
+
+def _shelf(recording: Recording) -> Shelf:
+    """Where recordings are kept: in the folder that is set, or beside the default store."""
+    folder = Path(recording.folder).expanduser() if recording.folder else default_path().parent / "recordings"
+    return Shelf(folder, recording.days)
 
 
 def _media_url(settings: Settings, port: int) -> str:

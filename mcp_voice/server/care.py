@@ -23,17 +23,22 @@ log = structlog.get_logger(__name__)
 
 
 async def sweep(desk: Desk, seconds: float) -> None:
-    """Close idle sessions, and what tools keep open, every so many seconds, until cancelled."""
+    """Close idle sessions, and what tools keep open, and remove recordings that have been kept long enough:
+    every so many seconds, until cancelled.
+    """
     while True:
         await anyio.sleep(seconds)
         try:
             await desk.sweep()
             closed = await close_idle(desk)
+            forgotten = 0 if desk.recordings is None else await desk.recordings.sweep(desk.now())
         except VoiceError as error:
             log.warning("sweep_failed", why=str(error))
         else:
             if closed:
                 log.info("sessions_idle", closed=closed)
+            if forgotten:
+                log.info("recordings_removed", removed=forgotten)
 
 
 async def close_idle(desk: Desk) -> int:

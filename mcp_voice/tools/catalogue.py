@@ -172,6 +172,7 @@ def gather() -> Catalogue:
         "incoming",
         "conferring",
         "keys",
+        "recording",
         "lookup",
         "vendors",
         "status",

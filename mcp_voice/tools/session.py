@@ -369,7 +369,7 @@ async def cleanup(ask: Cleanup, desk: Desk) -> Cleaned:
     """Remove the records of sessions that have ended and had no activity for olderThan seconds.
 
     Ended means closed, or idle past its ttl. A session that still runs is kept, whatever its age. Transcripts
-    and logs go with the records and cannot be brought back.
+    and logs, and recordings, go with the records and cannot be brought back.
     """
     before = desk.now() - timedelta(seconds=ask.older_than)
     old = [
@@ -381,4 +381,7 @@ async def cleanup(ask: Cleanup, desk: Desk) -> Cleaned:
         if not session.closed:
             with suppress(NotFound, SessionClosed):  # the sweeper or another caller was quicker
                 await finish(desk, session.session_id, ledger.IDLE)
-    return Cleaned(cleaned=await desk.store.remove([session.session_id for session in old]))
+    names = [session.session_id for session in old]
+    if desk.recordings is not None:
+        await desk.recordings.remove(names)  # first: a recording that nobody can name would stay
+    return Cleaned(cleaned=await desk.store.remove(names))

@@ -1,6 +1,8 @@
 import io
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -8,6 +10,7 @@ import pytest
 
 from mcp_voice.core.session import Session, SessionConfig, begin
 from mcp_voice.errors import StoreFailed
+from mcp_voice.media.shelf import Shelf
 from mcp_voice.ports import Desk, utc_now
 from mcp_voice.server import logs
 from mcp_voice.server.care import bury, close_idle, sweep
@@ -121,6 +124,20 @@ async def test_what_the_tools_keep_is_swept_too() -> None:
         tasks.start_soon(sweep, shop, 0.01)
         with anyio.fail_after(5):
             await swept.wait()
+        tasks.cancel_scope.cancel()
+
+
+async def test_recordings_that_were_kept_long_enough_are_swept_too(tmp_path: Path) -> None:
+    shop, old = desk(), tmp_path / "sess_1.wav"
+    shop.recordings = Shelf(tmp_path, days=1)
+    old.write_bytes(b"RIFF")
+    os.utime(old, (0, 0))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sweep, shop, 0.01)
+        with anyio.fail_after(5):
+            while await shop.recordings.find("sess_1") is not None:
+                await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()
 
 

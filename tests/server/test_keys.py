@@ -147,7 +147,7 @@ async def test_turns_are_numbered_on_over_a_press() -> None:
         session_id = house.calls.all()[0].session_id
         for words in ("first", "second"):
             [leg] = house.calls.all()
-            seq = leg.conversation.seq
+            seq = leg.talk.conversation.seq
             leg.ask(Play(b"\xff" * 160, words))
             await phone.mark()
             await phone.sees(partial(written, leg, seq))
@@ -163,7 +163,7 @@ async def test_turns_are_numbered_on_over_a_press() -> None:
 
 def written(leg: Leg, seq: int) -> bool:
     """Whether what was said since then is in the record."""
-    return leg.conversation.seq > seq
+    return leg.talk.conversation.seq > seq
 
 
 def on_another(house: House, leg: Leg) -> bool:
@@ -205,7 +205,7 @@ async def test_digits_of_a_secret_are_nowhere_but_on_the_line(
             for part in ("", "/events")
         ]
         told += [await house.store.load(leg.session_id), await house.store.entries(leg.session_id)]
-        told += [vars(leg.conversation), Page(house.counts).text(), stderr.getvalue()]
+        told += [vars(leg.talk.conversation), Page(house.counts).text(), stderr.getvalue()]
         await phone.end()
         await phone.sees(lambda: not len(house.calls))
     told += [span.to_json() for span in spans.get_finished_spans()]
