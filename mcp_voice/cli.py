@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp_voice.errors import VoiceError
 
 if TYPE_CHECKING:
+    from mcp_voice.ports import Providers
     from mcp_voice.settings import Settings
 
 ABOUT: Final = "One process that gives any MCP agent a telephone."
@@ -221,6 +222,22 @@ def _nothing(_: ArgumentParser) -> None:
     """Add no options."""
 
 
+def _simulate(arguments: Namespace) -> int:
+    from mcp_voice.simulator import cli
+
+    return cli.run(arguments, _vendors)
+
+
+def _vendors() -> "Providers":
+    """The ears and voices of this machine, for simulated people."""
+    from mcp_voice.core.counts import Counts
+    from mcp_voice.providers import Registry
+    from mcp_voice.settings import load
+
+    speech = load().speech
+    return Registry(Counts(), hears=speech.stt, speaks=speech.tts)
+
+
 def _elsewhere(module: str, help: str) -> Word:
     """A word whose module has `add_arguments(parser)` and `run(arguments)`."""
     return Word(
@@ -233,7 +250,11 @@ def _elsewhere(module: str, help: str) -> Word:
 WORDS: Final = {
     "serve": Word("Serve tools over HTTP and calls over WebSockets.", _add_serve, _serve, SERVE),
     "stdio": Word("Serve one client on stdin and stdout, and calls beside it.", _add_stdio, _stdio, STDIO),
-    "simulate": _elsewhere("mcp_voice.simulator.cli", "Call a running server, as a carrier would."),
+    "simulate": Word(
+        "Call a running server, as a carrier would.",
+        lambda parser: import_module("mcp_voice.simulator.cli").add_arguments(parser),
+        _simulate,
+    ),
     "demo": _elsewhere("mcp_voice.demo", "Have a whole call on this machine, without key or phone."),
     "schemas": Word("Write schemas/ and the README's table from the catalogue.", _add_schemas, _schemas),
     "version": Word("Print the version.", _nothing, _version),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp_voice.errors import CarrierFailed, VoiceError
+from mcp_voice.simulator import rehearsal
 
 if TYPE_CHECKING:
     from mcp_voice.simulator.line import Happening
@@ -39,6 +40,9 @@ examples:
   mcp-voice simulate --url wss://voice.example.com/twilio/media --param sessionId=sess_1 \\
       --token "$TWILIO_AUTH_TOKEN" --say hello --digits 123#
       A signed call to a server that checks signatures, and keys.
+
+  mcp-voice simulate run restaurant --n 10
+      A person who hears, thinks and answers (see simulate run --help, simulate people).
 
 exit status: 0 each side heard the other; 1 not so; 2 the arguments cannot be used
 """
@@ -89,10 +93,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--token", metavar="AUTH_TOKEN", help="sign the upgrade as Twilio does with this auth token")
     add("--signed-url", metavar="URL", help="sign this address instead of --url: the server's public one")
     add("--list", action="store_true", help="list the bundled callers and stop")
+    rehearsal.add_arguments(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Place the call; return the exit status."""
+def run(args: argparse.Namespace, vendors: rehearsal.Vendors | None = None) -> int:
+    """Place the call; return the exit status. `vendors` opens ears and voices for people who need them."""
+    if args.deed:
+        return rehearsal.run(args, vendors)
     if args.list:
         return _list()
     import asyncio

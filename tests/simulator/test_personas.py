@@ -10,7 +10,7 @@ from mcp_voice.simulator.person import phrases_of
 
 WANTED = {
     "restaurant", "full_restaurant", "receptionist", "voicemail", "hold_queue", "wrong_number", "impatient",
-    "busy", "no_answer",
+    "busy", "no_answer", "guest",
 }  # fmt: skip
 GOOD = "description: Somebody.\nstates: {hello: {say: Hello., hang_up: true}}\n"
 
