@@ -249,10 +249,14 @@ class Presence:
             async for heard in self.ear.heard():
                 if isinstance(heard, FinalWords):
                     if self._settle():  # otherwise it was the tones of keys
-                        self._understand("" if heard.rejected else heard.text)
+                        self._understand(heard.text if self._is_sure(heard) else "")
                 elif isinstance(heard, EarFailed) and not heard.recovered:
                     self._settle()
                 self._came.set()
+
+    def _is_sure(self, heard: FinalWords) -> bool:
+        """Whether the ear understood: people make do with less than a recogniser lets pass."""
+        return not heard.rejected or (heard.confidence or 0.0) >= self.persona.sure
 
     def _settle(self) -> bool:
         """Take an utterance as heard; say whether there were words to be expected in it."""

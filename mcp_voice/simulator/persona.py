@@ -165,6 +165,7 @@ class Persona(Shape):
     ] = {}
     phrases: Annotated[Texts, Field(description="What its ear can expect to hear.")] = ()
     grammar: Annotated[str | None, Field(description="The same as JSGF, instead of phrases.")] = None
+    sure: Annotated[float, Field(ge=0, le=1, description="Words that the ear rejects count from here.")] = 0.3
     begin: str | None = None
     states: Annotated[dict[str, State], Field(min_length=1)]
     expect: Expect = Expect()
