@@ -1,5 +1,6 @@
 """What a carrier does beyond the media."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -71,6 +72,22 @@ async def test_what_twilio_cannot_do_yet_is_refused_with_what_to_do(configured: 
         await carrier.hangup(a_session(), "done")
     with pytest.raises(NotConfigured, match="Dial"):
         await carrier.transfer(a_session(), "+12025550111", warm=False, announce=None)
+    with pytest.raises(NotConfigured, match="sim:restaurant"):
+        await carrier.dial(a_session())
+
+
+async def test_a_simulated_call_is_placed_under_a_name_of_its_own() -> None:
+    rung: list[tuple[str, str, float]] = []
+
+    async def ring(session: Session, call_sid: str, seconds: float) -> None:
+        rung.append((session.session_id, call_sid, seconds))
+
+    session = a_session()
+    async with a_room() as room:
+        call_sid = await SimulatedCarrier(room.calls, ring).dial(session, ring_seconds=7)
+
+    assert re.fullmatch(r"CA[0-9a-f]{32}", call_sid)
+    assert rung == [(session.session_id, call_sid, 7)]
 
 
 def test_a_carrier_nobody_knows_is_not_found() -> None:

@@ -173,6 +173,24 @@ def test_a_wrong_number_forgives_an_apology_and_not_a_second_attempt() -> None:
     assert paths == ["forgiven", "cross"]
 
 
+def test_a_guest_says_for_how_many_when_and_who() -> None:
+    answers = {
+        "book a table": "Certainly. For how many people?",
+        "four people": "For which day?",
+        "tomorrow": "At what time?",
+        "at eight": "And what is your name?",
+        "miller": "So that is a table for four. Is that right?",
+        "that is right": "Wonderful. Goodbye.",
+    }
+    call = Dialogue(cast("guest"), answering(**{k.replace(" ", "_"): v for k, v in answers.items()}))
+    call.speak(1.0, "Good evening, how can I help you?")
+
+    call.play()
+
+    assert call.said[1:5] == ["For four people.", "Tomorrow.", "At eight.", "My name is Miller."]
+    assert call.person.path == ["listens", "wishes", "asked", "agrees", "agreed", "thanks"]
+
+
 def test_an_impatient_man_cuts_in_while_the_agent_speaks() -> None:
     long = "Good evening, this is a very long introduction to what I should like to tell you about today."
     call = Dialogue(cast("impatient"), answering(brown=long))
