@@ -10,6 +10,9 @@ effects in the order they must happen:
 
 While it is asked to `Watch`, a fourth: a `Lookout` gets the frames and words too.
 
+Two more rules are kept beside them: a voice that cut playback and said nothing
+lets it go on (`Doubt`), and an agent that thinks long is covered (`Fillers`).
+
 A call reads no clock and does no I/O. `wakes_at` is when it wants a `Tick`.
 """
 
@@ -18,6 +21,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from mcp_voice.core.audio import FRAME_BYTES, Framer
+from mcp_voice.core.doubt import LONGEST, Doubt, says_something
 from mcp_voice.core.events import (
     AnsweredBy,
     Audio,
@@ -28,6 +32,8 @@ from mcp_voice.core.events import (
     Digit,
     EarFailed,
     Effect,
+    Expect,
+    Fill,
     Finalize,
     Garbled,
     HangUp,
@@ -49,11 +55,12 @@ from mcp_voice.core.events import (
 from mcp_voice.core.events import (
     Final as FinalWords,
 )
-from mcp_voice.core.exchange import Exchange
+from mcp_voice.core.exchange import Exchange, told
+from mcp_voice.core.fillers import Fillers
 from mcp_voice.core.keys import Keys
 from mcp_voice.core.listener import Found, Listener
 from mcp_voice.core.playout import Echo, Playout, Utterance
-from mcp_voice.core.turns import Cue
+from mcp_voice.core.turns import Cue, Floor
 
 if TYPE_CHECKING:
     from mcp_voice.core.watch import Lookout
@@ -62,25 +69,42 @@ LAPSE: Final = 0.5
 """Seconds without a frame after which an open utterance is taken as having fallen silent.
 Twilio sends fifty frames a second, silence included, but drops audio when a network clogs."""
 
+OWED: Final = 2.0
+"""Seconds in which words may still be the answer to our `Finalize`, and no endpoint of the ear's own."""
+
+_EXPECTED: Final = "answer"
+_LEAST: Final = 1e-6
+"""Seconds that a sum of times may be wrong by."""
+
 
 class Call:
     """One call's conversation on one stream.
 
     Without a `listener` the caller's audio is not listened to. `first_turn`
-    numbers the turns on from a former stream of the same call.
+    numbers the turns on from a former stream of the same call. `fillers` are
+    what may be said while the agent thinks.
     """
 
     def __init__(
-        self, listener: Listener | None, playout: Playout | None = None, *, first_turn: int = 1
+        self,
+        listener: Listener | None,
+        playout: Playout | None = None,
+        *,
+        first_turn: int = 1,
+        fillers: Sequence[str] = (),
     ) -> None:
         self._listener = listener
         self._playout = playout or Playout()
         self._exchange = Exchange(count(first_turn))
         self._keys = Keys()
+        self._fillers = Fillers(fillers)
+        self._doubt: Doubt | None = None
+        self._deaf = self._late = False
+        self._expects = _EXPECTED
+        self._finalized_at: float | None = None
         self._framer = Framer()
         self._framed_at = 0.0
         self._speaking = False
-        self._interruptible = True
         self._leaving: str | None = None
         self._lookout: Lookout | None = None
         self._answered_by = ""
@@ -93,12 +117,16 @@ class Call:
             return None
         playout, listener = self._playout, self._listener
         wishes = playout.wishes
-        if self._speaking or self._leaving:
+        if self._speaking or (self._leaving and self._doubt is None):
             wishes.append(playout.ends_at)
         if self._lookout is not None or (listener is not None and listener.busy):
             wishes.append(self._framed_at + LAPSE)
         if self._keys.wakes_at is not None:
             wishes.append(self._keys.wakes_at)
+        if listener is not None and self._doubt is not None:
+            wishes.append(self._framed_at + self._doubt.patience(listener.end_of_turn))
+        if self._fillers.wakes_at is not None:
+            wishes.append(self._fillers.wakes_at)
         return min(wishes) if wishes else None
 
     @property
@@ -118,9 +146,11 @@ class Call:
             case MarkReached():
                 return self._echoed(self._playout.reached(news.name), now) + self._leave(now)
             case Partial():
-                return (Note("partial", {"text": news.text}), *self._words(news))
+                if self._doubt is not None:
+                    self._doubt.partial(news.text)
+                return (Note("partial", {"text": news.text}), *self._noticed(news))
             case FinalWords():
-                return (*self._exchange.heard(news, now), *self._words(news))
+                return (*self._words(news, now), *self._noticed(news))
             case Digit():
                 return self._pressed(news, now)
             case Collect():
@@ -141,7 +171,10 @@ class Call:
                 return self._close(news.why, now)
             case Garbled():
                 return (Note("error", {"code": news.code, "message": news.why}),)
+            case Expect():
+                return self._expect(news.kind)
             case EarFailed():
+                self._deaf = not news.recovered
                 return (Note("error", {"code": news.code, "message": news.why, "recovered": news.recovered}),)
             case Connected():
                 return ()
@@ -157,6 +190,8 @@ class Call:
             return self._watched(heard, listener, now)
         if len(heard.payload) == FRAME_BYTES:
             found = listener.hear(heard.payload)
+            if self._doubt is not None:
+                return self._act(found, now) + self._wonder(now)
             return self._act(found, now) if found else ()
         effects: list[Effect] = []
         for frame in self._framer.push(heard.payload):
@@ -171,6 +206,7 @@ class Call:
                 case Listen():
                     effects.append(item)
                 case Finalize():
+                    self._finalized_at = now
                     self._exchange.finalizing(now)
                     effects.append(item)
                 case _:
@@ -180,9 +216,11 @@ class Call:
     def _cue(self, cue: Cue, now: float) -> Sequence[Effect]:
         match cue:
             case Cue.TURN_BEGAN:
+                self._late = False
+                self._fillers.hush()
                 return (Note("speechStarted"),)
             case Cue.CUT_PLAYBACK:
-                return self._cut(now, "interrupted")
+                return self._cut(now, "interrupted", doubtful=not self._deaf)
             case Cue.COUGHED:
                 return (Note("backchannel"),)
         self._exchange.caller_silent(now, self._listener.silent_ms if self._listener else 0)
@@ -217,7 +255,7 @@ class Call:
                 effects += self._seen(self._lookout.hear(frame, speaks=listener.speaking))
         return effects
 
-    def _words(self, news: Partial | FinalWords) -> list[Note]:
+    def _noticed(self, news: Partial | FinalWords) -> list[Note]:
         if self._lookout is None:
             return []
         return self._seen(self._lookout.words(news.text, final=isinstance(news, FinalWords)))
@@ -248,30 +286,50 @@ class Call:
         effects: list[Effect] = []
         match news:
             case Play():
-                self._exchange.asked(now)
-                self._interruptible = news.interruptible
-                self._playout.queue(
-                    news.audio, news.text, tracked=news.tracked, part=news.part, last=news.last
-                )
+                effects += self._play(news, now)
             case Mark():
                 self._playout.mark(news.name)
             case Tick():
-                effects += self._lapse(now) + self._keys.tell(now)
+                effects += self._lapse(now) + self._wonder(now) + self._keys.tell(now)
+                if (filler := self._fillers.due(now)) is not None:
+                    effects.append(Fill(filler))
                 for utterance in self._playout.overdue(now):
-                    effects += self._said(utterance)
+                    effects += self._written(utterance)
         return effects + self._send(now) + self._leave(now)
+
+    def _play(self, play: Play, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        if play.filler and (self._doubt is not None or self._playout.playing(now)):
+            return effects  # the answer was quicker
+        if self._doubt is not None and play.tracked and (not play.part or play.part != self._doubt.part):
+            effects += self._settle(now, heard=False)
+        if play.tracked and not play.filler:
+            self._fillers.hush()
+        thought = self._exchange.asked(play, now)
+        if thought is not None:
+            self._fillers.thought(thought)
+        self._playout.queue(
+            play.audio,
+            play.text,
+            tracked=play.tracked,
+            part=play.part,
+            last=play.last,
+            guarded=not play.interruptible,
+            filler=play.filler,
+        )
+        return effects
 
     def _send(self, now: float) -> list[Effect]:
         due = self._playout.due(now)
         effects: list[Effect] = [*due]
         if any(isinstance(command, SendAudio) for command in due):
-            self._exchange.speaking(now)
+            self._exchange.sounding(now, answers=self._playout.answering)
         effects += self._floor(now)
         return effects
 
     def _floor(self, now: float) -> list[Effect]:
         """Tell the turn machine when the agent's audio begins and ends."""
-        playing = self._playout.playing(now) and self._interruptible
+        playing = self._playout.yields(now)
         if self._listener is None or playing == self._speaking:
             return []
         self._speaking = playing
@@ -290,40 +348,118 @@ class Call:
             effects += self._seen(self._lookout.elapse(LAPSE))
         return effects
 
-    def _cut(self, now: float, why: str) -> list[Effect]:
-        """Stop talking; say what was heard of what was said."""
-        touched = self._playout.cut(now)
-        effects: list[Effect] = [SendClear()]
+    def _cut(self, now: float, why: str, *, doubtful: bool = False) -> list[Effect]:
+        """Stop talking; say what was heard of what was said.
+
+        A voice that did it may have nothing to say: then the turn is not written yet.
+        """
+        effects = self._settle(now, heard=False)
+        touched = self._playout.cut(now, keep=doubtful)
+        cut = [one for one in touched if one.cut and not one.filler] if doubtful else []
+        effects.append(SendClear())
         for utterance in touched:
-            effects += self._said(utterance, why)
+            effects.append(told(utterance, why))
+            if utterance not in cut:
+                effects += self._exchange.said(utterance)
+        if cut:
+            self._doubt = Doubt(now, cut[-1].part, cut, answers=self._expects == "yesNo")
+        else:
+            self._playout.forget()
         return effects + self._floor(now)
 
     def _echoed(self, echoes: Sequence[Echo], now: float) -> list[Effect]:
         effects: list[Effect] = []
         for echo in echoes:
             if echo.finished is not None:
-                effects += self._said(echo.finished)
+                effects += self._written(echo.finished)
             else:
                 effects.append(Note("mark", {"name": echo.mark, "cleared": echo.cleared}))
         return effects + self._floor(now)
 
-    def _said(self, utterance: Utterance, why: str = "") -> list[Effect]:
-        """Write down an utterance that was played to its end, or cut."""
-        part = {"part": utterance.part} if utterance.part else {}
-        if not utterance.cut:
-            note = Note("agentSaid", {"text": utterance.text, "durationMs": utterance.total_ms, **part})
-        else:
-            note = Note(
-                "interrupted" if why == "interrupted" else "agentCut",
-                {
-                    "text": utterance.text,
-                    "heardByCaller": utterance.heard_text,
-                    "heardMs": utterance.heard_ms,
-                    "heardFraction": round(utterance.fraction, 3),
-                    **part,
-                },
-            )
-        return [note, *self._exchange.said(utterance)]
+    def _written(self, utterance: Utterance, why: str = "") -> list[Effect]:
+        """Write down an utterance that was played to its end, or cut for good."""
+        return [told(utterance, why), *self._exchange.said(utterance)]
+
+    # ─── what the ear makes of it ────────────────────────────────────────────
+
+    def _expect(self, kind: str) -> Sequence[Effect]:
+        self._expects = kind
+        if self._listener is not None:
+            self._listener.expect(kind)
+        return ()
+
+    def _words(self, words: FinalWords, now: float) -> Sequence[Effect]:
+        """Take the ear's final words: they may end the turn, and a doubt."""
+        self._deaf = False
+        effects = self._endpoint(words, now)
+        doubt, listener = self._doubt, self._listener
+        if doubt is not None and listener is not None:
+            match doubt.final(words, listener.voiced_ms):
+                case None:
+                    return effects
+                case False if listener.floor is Floor.OPEN:
+                    return effects + self._go_on(now)
+                case False:
+                    return effects  # they are speaking again: their next words will tell
+            self._leaving = None  # a goodbye that was answered does not end the call
+            return effects + self._settle(now)
+        late, self._late = self._late, False
+        if late and says_something(words.text) and self._playout.playing(now):
+            effects += self._cut(now, "interrupted", doubtful=False)
+        return effects + self._had(words, now)
+
+    def _had(self, words: FinalWords, now: float) -> list[Effect]:
+        """Take words that count. When they end a turn the agent begins to think."""
+        if words.text and words.ends_turn and not self.closed:
+            self._fillers.ask(now, self._expects)
+            self._expect(_EXPECTED)
+        return list(self._exchange.heard(words, now))
+
+    def _endpoint(self, words: FinalWords, now: float) -> list[Effect]:
+        """End the caller's turn at once if the ear found its end, and was not asked for these words."""
+        asked_at, self._finalized_at = self._finalized_at, None
+        listener = self._listener
+        owed = asked_at is not None and now < asked_at + OWED
+        if listener is None or not listener.continuous or owed or self.closed:
+            return []
+        return self._act(listener.endpoint(), now) if words.ends_turn and words.text else []
+
+    def _wonder(self, now: float) -> list[Effect]:
+        """See whether the caller has been silent for so long that they cannot have meant to speak."""
+        doubt, listener = self._doubt, self._listener
+        if doubt is None or listener is None:
+            return []
+        if now >= doubt.cut_at + LONGEST:
+            return self._settle(now, heard=False)
+        quiet = listener.silent_ms / 1000 + (now - self._framed_at) + _LEAST
+        if quiet < doubt.patience(listener.end_of_turn):
+            return []
+        self._late = True
+        return self._go_on(now)
+
+    def _go_on(self, now: float) -> list[Effect]:
+        """Nothing was said: what was cut goes on."""
+        doubt, self._doubt = self._doubt, None
+        effects: list[Effect] = []
+        for words in doubt.held if doubt else ():
+            effects += self._exchange.heard(words, now, sign=True)
+        place = self._playout.go_on()
+        part = {"part": doubt.part} if doubt and doubt.part else {}
+        effects.append(Note("resumed", {"text": place.text, "fromMs": place.from_ms, **part}))
+        return effects + self._send(now)
+
+    def _settle(self, now: float, *, heard: bool = True) -> list[Effect]:
+        """End the doubt: what was cut does not go on. Without words it was not the caller who said so."""
+        doubt, self._doubt = self._doubt, None
+        self._playout.forget()
+        effects: list[Effect] = []
+        if doubt is None:
+            return effects
+        for utterance in doubt.cut:
+            effects += self._exchange.said(utterance) if heard else self._written(utterance, "")
+        for words in doubt.held:
+            effects += self._had(words, now)
+        return effects
 
     # ─── the end ─────────────────────────────────────────────────────────────
 
@@ -335,7 +471,7 @@ class Call:
 
     def _leave(self, now: float) -> list[Effect]:
         """Close, if that was asked for and everything has been said."""
-        if self._leaving is None or self._playout.playing(now):
+        if self._leaving is None or self._doubt is not None or self._playout.playing(now):
             return []
         return list(self._close(self._leaving, now))
 
@@ -345,6 +481,7 @@ class Call:
         effects: list[Effect] = []
         if self._listener is not None:
             effects += [item for item in self._listener.flush() if isinstance(item, Listen | Finalize)]
+        effects += self._settle(now)
         for utterance in self._playout.cut(now):
-            effects += self._said(utterance, why)
+            effects += self._written(utterance, why)
         return [*effects, Note("ended", {"reason": why}), Close(why)]

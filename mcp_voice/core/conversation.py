@@ -12,6 +12,8 @@ is something to tell, and what.
 It belongs to the call, not to a stream of it: it goes on when a stream ends and
 another takes its place, and what was heard last can be told when all is over.
 
+What a voice has cut is in doubt until there are words: it may be `resumed`.
+
 It reads no clock: `now` is seconds, and `wakes_at` says when time alone could
 change the outcome.
 """
@@ -83,7 +85,8 @@ class Ask:
 
     Silence means something only once it has been said; `part` is what it is called on its way. With a
     `collector` the answer is digits, or words if it `hears` too; `patience` is another than NO_REPLY. While
-    it is `held` it has no outcome but the end of the call; `settled` is one that somebody else has found.
+    it is `held` it has no outcome but the end of the call; `settled` is one that somebody else has found. It
+    is `doubtful` when a voice has cut it that has said nothing yet: it may go on.
     """
 
     says: str | None = None
@@ -95,6 +98,7 @@ class Ask:
     settled: Outcome | None = None
     quiet_since: float | None = None
     spoken: Spoken | None = None
+    doubtful: bool = False
     speech: bool = False
     replied: bool = False
     key_at: float | None = None
@@ -137,7 +141,7 @@ class Conversation:
     def _read(self, entry: Entry, now: float) -> None:
         data = entry.data
         match entry.kind:
-            case "final" if data.get("text"):
+            case "final" if data.get("text") and not data.get("backchannel"):
                 self._heard.append(
                     Words(entry.seq, data["text"], data.get("confidence"), bool(data.get("rejected")))
                 )
@@ -165,7 +169,8 @@ class Conversation:
                 ask.speech = True
             case "final":
                 ask.speech, ask.quiet_since = False, now
-                ask.replied |= bool(data.get("text"))
+                if data.get("text") and not data.get("backchannel"):
+                    ask.replied, ask.doubtful = True, False
             case "dtmf" if _everyones(entry):
                 ask.key_at = now
             case "beep" | "human" if ask.until == entry.kind:
@@ -173,11 +178,13 @@ class Conversation:
             case "agentSaid" if ask.part and data.get("part") == ask.part:
                 ask.spoken = Spoken(data.get("text"), data.get("text"))
                 ask.quiet_since = now
+            case "resumed" if ask.part and data.get("part") == ask.part:
+                ask.spoken, ask.doubtful = None, False
             case "interrupted" | "agentCut" if ask.part and data.get("part") == ask.part:
                 ask.spoken = Spoken(
                     data.get("text"), data.get("heardByCaller"), True, data.get("heardFraction", 0.0)
                 )
-                ask.quiet_since = now
+                ask.quiet_since, ask.doubtful = now, entry.kind == "interrupted" and not ask.replied
 
     def send_round(self, back_by: float) -> None:
         """The carrier takes the call from its stream, and brings it back on another by then."""
@@ -269,7 +276,7 @@ class Conversation:
 
     def outcome(self, ask: Ask, now: float) -> Outcome:
         """Say what has come of it; `pending` while nothing has."""
-        said = ask.says is None or ask.spoken is not None
+        said = _said(ask)
         if ask.failed is not None:
             return "failed"
         if ask.settled is not None:
@@ -326,7 +333,7 @@ class Conversation:
             times.append(self.back_by)
         if ask.until == "answer" and self.answered_at is not None:
             times.append(self.answered_at + WHO_ANSWERED)
-        if ask.quiet_since is not None and not ask.speech:
+        if _said(ask) and ask.quiet_since is not None and not ask.speech:
             times.append(ask.quiet_since + (QUIET if ask.until == "quiet" else _patience(ask)))
         return min(times, default=None)
 
@@ -338,3 +345,8 @@ def _patience(ask: Ask) -> float:
 def _everyones(key: Entry) -> bool:
     """Whether a key that was pressed is not somebody's who collects them."""
     return "digit" in key.data and not key.data.get("gathered")
+
+
+def _said(ask: Ask) -> bool:
+    """Whether what it says has been said, as far as it will be."""
+    return ask.says is None or (ask.spoken is not None and not ask.doubtful)

@@ -90,9 +90,15 @@ class Counts:
     turn_ms: Histogram = _spread(
         MILLISECONDS, "voice.turn.duration_ms", "Caller silent → first audio of the answer."
     )
+    think_ms: Histogram = _spread(
+        MILLISECONDS, "voice.agent.think_ms", "Final words → the agent's next request to speak."
+    )
+    gap_ms: Histogram = _spread(
+        MILLISECONDS, "voice.response.gap_ms", "Caller silent → first sound of ours, a filler counted."
+    )
     barge_ins: int = _number("voice.barge_in.count", "Times the caller cut the agent off.")
     false_barge_ins: int = _number(
-        "voice.barge_in.false_positives", "Voices during playback that did not cut it."
+        "voice.barge_in.false_positives", "Voices during playback that did not cut it, or cut it for nothing."
     )
 
     tool_calls: Counter[str] = _by("tool", "mcp.tool.calls", "Tool calls, by tool.")

@@ -5,7 +5,7 @@ Everything that reaches a call is *news*, everything it asks for is an
 
     stream ─ Started Audio Digit MarkReached AnsweredBy Stopped Lost Garbled ┐
     ear    ─ Partial Final EarFailed                                          ├─▶ Call.take ─▶ effects
-    tools  ─ Play Mark Clear Collect HangUp Watch                             ┘
+    tools  ─ Play Mark Clear Collect Expect HangUp Watch                      ┘
 
 Effects go four ways: to the wire (`SendAudio`, `SendMark`, `SendClear`,
 `Close`), to the ear (`Listen`, `Finalize`), to the record (`Note`), and to
@@ -163,7 +163,9 @@ class Play:
     """Say this: queue mu-law audio behind what already plays. `text` is what it says, when known; `tracked`
     puts marks in it so that we learn what was heard.
 
-    What is made clause by clause has one `part`, and is one utterance until its `last`.
+    What is made clause by clause has one `part`, and is one utterance until its `last`. A `filler` only
+    passes the time until the answer comes. `asked_ms` is how long ago it was asked for, and
+    `first_byte_ms` how long after that the voice's first sound came.
     """
 
     audio: bytes
@@ -172,6 +174,9 @@ class Play:
     tracked: bool = True
     part: str = ""
     last: bool = True
+    filler: bool = False
+    asked_ms: int = 0
+    first_byte_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +226,14 @@ class Collect:
     whole: bool = False
 
 
-Request: TypeAlias = Play | Mark | Clear | Collect | HangUp | Watch
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """The caller is to say something of this kind (`core.turns.PAUSES`): it says how long they may pause."""
+
+    kind: str = "answer"
+
+
+Request: TypeAlias = Play | Mark | Clear | Collect | Expect | HangUp | Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +286,13 @@ class Finalize:
 
 
 @dataclass(frozen=True, slots=True)
+class Fill:
+    """Pass the time: have this said, as a `Play` that is a `filler`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line for the record: one entry of the call's event log."""
 
@@ -293,7 +312,8 @@ class TurnDone:
     confidence: float | None = None
     rejected: bool = False
     timing_ms: Mapping[str, int] = field(default_factory=dict)
-    """`endpoint` `stt` `agent` `out`, and `latency`: caller silent → first audio of the answer."""
+    """`endpoint` `stt` `agentThink` `ttsFirstByte` `out`, and `latency`: caller silent → first audio of the
+    answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,4 +324,4 @@ class Key:
 
 
 WireCommand: TypeAlias = SendAudio | SendMark | SendClear
-Effect: TypeAlias = WireCommand | Close | Listen | Finalize | Note | TurnDone | Key
+Effect: TypeAlias = WireCommand | Close | Listen | Finalize | Fill | Note | TurnDone | Key

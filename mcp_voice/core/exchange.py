@@ -4,14 +4,17 @@ A turn is what the caller said and what was said in answer. It is written
 whenever it grows: when the caller's words are final, and when an answer has
 been played or cut. Times go in as they happen and come out as `timing_ms`:
 
-    caller silent ─ endpoint ─ stt ─ agent ─ out ─ first audio of the answer
-                  └──────────────── latency ─────┘
+    caller silent ─ endpoint ─ stt ─ agentThink ─ ttsFirstByte ─ out ─ first audio of the answer
+                  └──────────────────────── latency ────────────────┘
+
+A filler is no answer: `filler` is when the caller heard it, counted as `latency` is.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from mcp_voice.core.events import Effect, Final, Note, TurnDone
+from mcp_voice.core.events import Effect, Final, Note, Play, TurnDone
 from mcp_voice.core.playout import Utterance
 
 
@@ -34,6 +37,21 @@ def _ms(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
+def told(utterance: Utterance, why: str) -> Note:
+    """Tell of an utterance that was played to its end, or cut."""
+    data: dict[str, Any] = {"text": utterance.text}
+    if not utterance.cut:
+        data["durationMs"] = utterance.total_ms
+    else:
+        data["heardByCaller"] = utterance.heard_text
+        data["heardMs"] = utterance.heard_ms
+        data["heardFraction"] = round(utterance.fraction, 3)
+    data |= {"part": utterance.part} if utterance.part else {}
+    data |= {"filler": True} if utterance.filler else {}
+    cut = "interrupted" if why == "interrupted" else "agentCut"
+    return Note(cut if utterance.cut else "agentSaid", data)
+
+
 class Exchange:
     """Who said what, in turns."""
 
@@ -54,8 +72,11 @@ class Exchange:
         self._silent_at = now - ago_ms / 1000
         self._finalized_at = self._finalized_at or now
 
-    def heard(self, words: Final, now: float) -> Sequence[Effect]:
-        """Take the ear's final words: a line for the log, and a turn if they end one."""
+    def heard(self, words: Final, now: float, *, sign: bool = False) -> Sequence[Effect]:
+        """Take the ear's final words: a line for the log, and a turn if they end one.
+
+        A mere `sign` of attention ends none.
+        """
         stt = words.latency_ms
         if stt is None and self._finalized_at is not None:
             stt = _ms(now - self._finalized_at)
@@ -67,9 +88,11 @@ class Exchange:
                 "rejected": words.rejected,
                 "durationMs": words.duration_ms,
                 "sttMs": stt,
+                **({"backchannel": True} if sign else {}),
             },
         )
-        if not words.text:
+        if sign or not words.text:
+            self._finalized_at = None
             return (note,)
         if self._turn.answered:
             self._turn = _Open(next(self._numbers))
@@ -84,26 +107,36 @@ class Exchange:
         self._final_at, self._finalized_at, self._asked_at = now, None, None
         return (note, self._done())
 
-    def asked(self, now: float) -> None:
-        """Something is to be said."""
-        if self._asked_at is None and not self._turn.answered:
-            self._asked_at = now
-            if self._final_at is not None:
-                self._turn.timing["agent"] = _ms(now - self._final_at)
+    def asked(self, play: Play, now: float) -> int | None:
+        """Something is to be said; return how long the agent thought (ms), if it answers words."""
+        if self._asked_at is not None or self._turn.answered or play.filler:
+            return None
+        self._asked_at = now - play.asked_ms / 1000
+        if play.first_byte_ms is not None:
+            self._turn.timing["ttsFirstByte"] = play.first_byte_ms
+        if self._final_at is None:
+            return None
+        thought = self._turn.timing["agentThink"] = _ms(self._asked_at - self._final_at)
+        return thought
 
-    def speaking(self, now: float) -> None:
-        """Audio of an answer goes out."""
-        if self._turn.answered:
+    def sounding(self, now: float, *, answers: bool = True) -> None:
+        """Audio goes out: of an answer, or only to pass the time."""
+        turn, timing = self._turn, self._turn.timing
+        if turn.answered:
             return
-        self._turn.answered = True
+        if not answers:
+            if self._silent_at is not None and turn.words:
+                timing.setdefault("filler", _ms(now - self._silent_at))
+            return
+        turn.answered = True
         if self._asked_at is not None:
-            self._turn.timing["out"] = _ms(now - self._asked_at)
-        if self._silent_at is not None and self._turn.words:
-            self._turn.timing["latency"] = _ms(now - self._silent_at)
+            timing["out"] = max(0, _ms(now - self._asked_at) - timing.get("ttsFirstByte", 0))
+        if self._silent_at is not None and turn.words:
+            timing["latency"] = _ms(now - self._silent_at)
 
     def said(self, utterance: Utterance) -> Sequence[Effect]:
-        """Take an utterance that was played, or cut; only one whose words are known is written."""
-        if utterance.text is None:
+        """Take an utterance that was played, or cut; only an answer whose words are known is written."""
+        if utterance.text is None or utterance.filler:
             return ()
         self._turn.said.append(utterance.text)
         self._turn.heard.append(utterance.heard_text or "")

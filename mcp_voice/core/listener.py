@@ -27,17 +27,18 @@ class Listener:
     """The caller's side of one stream.
 
     A `continuous` ear gets everything, silence too; another gets utterances
-    only, each with its pre-roll, closed by `Finalize` after `patience.end_of_turn`.
+    only, each with its pre-roll, closed by `Finalize` after a silence of
+    `end_of_turn`, which what the caller is expected to say makes longer or shorter.
     """
 
     def __init__(self, vad: Vad, patience: Patience | None = None, *, continuous: bool = False) -> None:
-        self._patience = patience or Patience()
         self._edges = VoiceEdges(vad)
-        self._turns = Turns(self._patience)
-        self._continuous = continuous
+        self._turns = Turns(patience)
+        self.continuous = continuous
         self._piece: list[bytes] = []
         self._open = False
         self._agent_speaks = False
+        self._voiced_at = 0.0
         self._silent_at: float | None = None
         self._clock = 0.0
 
@@ -61,14 +62,37 @@ class Listener:
         """How long ago the caller's last voice was; 0 while they speak."""
         return 0 if self._silent_at is None else round((self._clock - self._silent_at) * 1000)
 
+    @property
+    def voiced_ms(self) -> int:
+        """How long the caller's last utterance was, or has been so far."""
+        until = self._clock if self._silent_at is None else self._silent_at
+        return max(0, round((until - self._voiced_at) * 1000))
+
+    @property
+    def end_of_turn(self) -> float:
+        """How long a silence ends the caller's turn now, in seconds."""
+        return self._turns.end_of_turn
+
+    def expect(self, kind: str) -> None:
+        """The caller is to say something of this kind: be as patient as it wants."""
+        self._turns.expect(kind)
+
+    def endpoint(self) -> tuple[Found, ...]:
+        """The recogniser says that the caller has finished: their turn ends, and no last words are due."""
+        found: list[Found] = []
+        self._sound(Sound.ENDPOINT, self._clock, found)
+        if found:
+            self._open = False
+        return tuple(found)
+
     def hear(self, frame: bytes) -> tuple[Found, ...]:
         """Take 160 bytes of mu-law; return what they mean, in order."""
         self._clock += FRAME_MS / 1000
         edge = self._edges.hear(frame)
-        if edge is None and not self._open and not self._continuous and self._turns.wakes_at is None:
+        if edge is None and not self._open and not self.continuous and self._turns.wakes_at is None:
             return ()
         found: list[Found] = []
-        in_preroll = not self._open and not self._continuous
+        in_preroll = not self._open and not self.continuous
         if edge is not None:
             self._edge(edge, found)
         if not in_preroll:
@@ -96,7 +120,7 @@ class Listener:
 
     def flush(self) -> tuple[Found, ...]:
         """The stream is over: what was said last is said."""
-        return self.elapse(self._patience.end_of_turn) if self._open else ()
+        return self.elapse(self._turns.end_of_turn) if self._open else ()
 
     def _edge(self, edge: Edge, found: list[Found]) -> None:
         if edge.kind is EdgeKind.SILENCE:
@@ -105,8 +129,8 @@ class Listener:
         self._silent_at = None
         self._sound(Sound.VOICE, self._clock, found)
         if not self._open:
-            self._open = True
-            if not self._continuous:
+            self._open, self._voiced_at = True, self._clock
+            if not self.continuous:
                 found.append(Listen(edge.preroll, onset=True))
 
     def _fall_silent(self, at: float, found: list[Found]) -> None:
@@ -117,7 +141,7 @@ class Listener:
         """See whether it is time: for the end of a turn, for a barge-in, for the last words."""
         now = self._clock + _TICK
         self._sound(Sound.TIMEOUT, now, found)
-        if self._open and self._silent_at is not None and now - self._silent_at >= self._patience.end_of_turn:
+        if self._open and self._silent_at is not None and now - self._silent_at >= self._turns.end_of_turn:
             self._pass(found)
             found.append(Finalize())
             self._open = False

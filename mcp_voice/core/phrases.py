@@ -43,3 +43,18 @@ def phrase(which: Phrase, language: str) -> str:
     """Return a phrase in the language of a BCP 47 tag."""
     tongue = language.replace("_", "-").partition("-")[0].lower()
     return PHRASES.get(tongue, PHRASES["en"])[which]
+
+
+FILLERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "en": ("One moment.", "Let me see.", "Just a second."),
+    "de": ("Einen Moment.", "Ich sehe nach.", "Einen Augenblick."),
+    "es": ("Un momento.", "Déjeme ver.", "Un segundo."),
+    "fr": ("Un instant.", "Je regarde.", "Une seconde."),
+}
+"""What passes the time while the agent thinks. Where there is none nothing is said: a wait in silence is
+better than words that are not understood."""
+
+
+def fillers(language: str) -> tuple[str, ...]:
+    """Return what may be said in the language of a BCP 47 tag while the agent thinks."""
+    return FILLERS.get(language.replace("_", "-").partition("-")[0].lower(), ())

@@ -10,6 +10,9 @@ The marks: one behind every 200 ms of an utterance, echoed by the carrier when
 it gets there. A clear makes the carrier echo *every* pending mark, so an echo
 that comes after our clear proves nothing and is not counted.
 
+A cut may turn out to have been for nothing. What it dropped is kept, if that
+is asked for, and can go on from the clause in which it was cut.
+
     >>> playout = Playout()
     >>> playout.queue(bytes(800), "hello")
     1
@@ -69,9 +72,9 @@ class Utterance:
     sent_ms: int = 0
     confirmed_ms: int = 0
     heard_ms: int = 0
-    began_at: float | None = None
     ends_at: float = 0.0
     cut: bool = False
+    filler: bool = False
 
     @property
     def fraction(self) -> float:
@@ -103,6 +106,15 @@ class Utterance:
         """Whether there is nothing left of it to send, now or later."""
         return self.whole and self.sent_ms == self.total_ms
 
+    def clause_at(self, at_ms: int) -> str | None:
+        """Return the words of the clause that plays at a time of it."""
+        return next((span.text for span in self.spans if at_ms < span.ends_ms), None)
+
+    def go_on(self, number: int, at_ms: int) -> None:
+        """Play it again from there, under another number: the marks of the old one mean nothing now."""
+        self.number, self.sent_ms, self.confirmed_ms = number, at_ms, at_ms
+        self.ends_at, self.cut = 0.0, False
+
 
 def _spoken(text: str, fraction: float) -> list[str]:
     """Return the words of a clause of which more than half has been said after a fraction of its time."""
@@ -118,11 +130,42 @@ def _spoken(text: str, fraction: float) -> list[str]:
 
 @dataclass(slots=True)
 class _Stretch:
-    """Audio that waits to be sent."""
+    """Audio that waits to be sent. One that is `guarded` is not cut by a voice."""
 
     audio: bytes
     utterance: Utterance | None
+    begins_ms: int = 0
+    guarded: bool = False
     at: int = 0
+    ends_at: float = 0.0
+
+    @property
+    def unheard(self) -> bool:
+        """Whether it belongs to an utterance that was cut before the end of it."""
+        spoken = self.utterance
+        return (
+            spoken is not None
+            and spoken.cut
+            and not spoken.filler
+            and spoken.heard_ms < self.begins_ms + len(self.audio) // _BYTES_PER_MS
+        )
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What a cut dropped, and what was made of it since, while it may yet go on."""
+
+    items: list["_Stretch | str"]
+    cut: list[Utterance]
+    late: list[tuple[bytes, str | None, bool, bool]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class GoesOn:
+    """Where playing goes on: the clause's words, if they are known, and its place in the utterance."""
+
+    text: str | None
+    from_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +188,13 @@ class Playout:
         self._open: deque[Utterance] = deque()
         self._numbers = 0
         self._cut_part = ""
+        self._sent: deque[_Stretch] = deque()
+        self._kept: _Kept | None = None
+        self._guarded_until = 0.0
         self.ends_at = 0.0
         """When all audio sent so far will have been played."""
+        self.answering = False
+        """Whether what was last due was more than a filler."""
 
     def queue(
         self,
@@ -156,6 +204,8 @@ class Playout:
         tracked: bool = True,
         part: str = "",
         last: bool = True,
+        guarded: bool = False,
+        filler: bool = False,
     ) -> int:
         """Say this after what is queued; return the utterance's number, 0 if it is not tracked.
 
@@ -163,17 +213,21 @@ class Playout:
         it is cut: what comes of it later is not said.
         """
         audio = pad(audio)
-        utterance = None
+        utterance, begins_ms = None, 0
         if tracked:
             if part and part == self._cut_part:
+                if self._kept is not None:
+                    self._kept.late.append((audio, text, last, guarded))
                 return 0
             utterance = self._utterance(part)
+            utterance.filler = filler
+            begins_ms = utterance.total_ms
             utterance.total_ms += len(audio) // _BYTES_PER_MS
             utterance.whole = last
             if text is not None:
                 utterance.spans.append(Span(text, utterance.total_ms))
         if audio:
-            self._queue.append(_Stretch(audio, utterance))
+            self._queue.append(_Stretch(audio, utterance, begins_ms, guarded))
         return utterance.number if utterance else 0
 
     def _utterance(self, part: str) -> Utterance:
@@ -192,6 +246,11 @@ class Playout:
         """Whether the caller hears something now, or is about to."""
         return now < self.ends_at or any(isinstance(item, _Stretch) for item in self._queue)
 
+    def yields(self, now: float) -> bool:
+        """Whether a voice may cut what plays: not while something that must be heard whole waits its turn."""
+        guarded = (isinstance(item, _Stretch) and item.guarded for item in self._queue)
+        return self.playing(now) and now >= self._guarded_until and not any(guarded)
+
     @property
     def wakes_at(self) -> float | None:
         """When to ask `due` again; None while nothing waits."""
@@ -200,6 +259,7 @@ class Playout:
     def due(self, now: float) -> list[SendAudio | SendMark]:
         """Return what may be sent now, oldest first, and count it as sent."""
         out: list[SendAudio | SendMark] = []
+        self.answering = False
         while self._queue:
             head = self._queue[0]
             if isinstance(head, str):
@@ -213,21 +273,27 @@ class Playout:
             self._send(head, ceil(room * 1000 / FRAME_MS), now, out)
             if head.at >= len(head.audio):
                 self._queue.popleft()
+                if head.utterance is not None:
+                    self._sent.append(head)
+        while self._sent and self._sent[0].ends_at < now - self._lead.most:
+            self._sent.popleft()
         return out
 
     def _send(self, head: _Stretch, frames: int, now: float, out: list[SendAudio | SendMark]) -> None:
         spoken = head.utterance
+        self.answering |= spoken is None or not spoken.filler
         size = min(frames * FRAME_BYTES, PIECE_BYTES, len(head.audio) - head.at)
         if spoken is not None:
             size = min(size, (MARK_MS - spoken.sent_ms % MARK_MS) * _BYTES_PER_MS)
         piece = head.audio if size == len(head.audio) else head.audio[head.at : head.at + size]
         head.at += size
         starts = max(now, self.ends_at)
-        self.ends_at = starts + size / (_BYTES_PER_MS * 1000)
+        self.ends_at = head.ends_at = starts + size / (_BYTES_PER_MS * 1000)
+        if head.guarded:
+            self._guarded_until = self.ends_at
         out.append(SendAudio(piece))
         if spoken is None:
             return
-        spoken.began_at = starts if spoken.began_at is None else spoken.began_at
         spoken.sent_ms += size // _BYTES_PER_MS
         spoken.ends_at = self.ends_at
         if spoken.sent_ms % MARK_MS == 0 or spoken.sent_ms == spoken.total_ms:
@@ -278,22 +344,54 @@ class Playout:
         self._open.remove(utterance)
         return utterance
 
-    def cut(self, now: float) -> list[Utterance]:
+    def cut(self, now: float, *, keep: bool = False) -> list[Utterance]:
         """Drop all that has not been played; return the utterances it touches, with what was heard.
 
-        The caller of this sends a `clear`. Our clear takes as long to arrive as the
+        With `keep` it can go on (`go_on`) until something else is said (`forget`). The
+        caller of this sends a `clear`. Our clear takes as long to arrive as the
         audio before it took, so the clock's position now is the position then.
         """
         self._voided.update(name for name, _, _ in self._pending)
         self._pending.clear()
-        self._queue.clear()
         touched = list(self._open)
         self._open.clear()
         self._cut_part = touched[-1].part if touched else ""
         for utterance in touched:
-            begun = 0.0 if utterance.began_at is None else now - utterance.began_at
-            by_clock = max(0, min(round(begun * 1000), utterance.sent_ms))
-            utterance.heard_ms = max(by_clock, utterance.confirmed_ms)
+            by_clock = utterance.sent_ms - max(0, round((utterance.ends_at - now) * 1000))
+            utterance.heard_ms = max(utterance.heard_ms, by_clock, utterance.confirmed_ms)
             utterance.cut = utterance.heard_ms < utterance.total_ms or not utterance.whole
+        self._kept = None
+        if keep:
+            dropped = [item for item in (*self._sent, *self._queue) if isinstance(item, str) or item.unheard]
+            self._kept = _Kept(dropped, [one for one in touched if one.cut and not one.filler])
+        self._queue.clear()
+        self._sent.clear()
         self.ends_at = min(self.ends_at, now)
+        self._guarded_until = min(self._guarded_until, now)
         return touched
+
+    def forget(self) -> None:
+        """What was cut does not go on."""
+        self._kept = None
+
+    def go_on(self) -> GoesOn:
+        """Queue what was cut again, from the beginning of the clause that was, and what came of it since."""
+        kept, self._kept = self._kept or _Kept([], []), None
+        part, self._cut_part = self._cut_part, ""
+        place = None
+        for utterance in kept.cut:
+            first = next(
+                (s for s in kept.items if isinstance(s, _Stretch) and s.utterance is utterance), None
+            )
+            at_ms = utterance.total_ms if first is None else first.begins_ms
+            self._numbers += 1
+            utterance.go_on(self._numbers, at_ms)
+            place = place or GoesOn(utterance.clause_at(at_ms), at_ms)
+        for item in kept.items:
+            if isinstance(item, _Stretch):
+                item.at = 0
+        self._open.extend(kept.cut)
+        self._queue.extendleft(reversed(kept.items))
+        for audio, text, last, guarded in kept.late:
+            self.queue(audio, text, part=part, last=last, guarded=guarded)
+        return place or GoesOn(None, 0)

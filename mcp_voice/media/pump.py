@@ -8,6 +8,7 @@ only await on the way of a frame is its own socket's.
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import anyio
@@ -18,6 +19,7 @@ from mcp_voice.core.events import (
     Audio,
     Close,
     Effect,
+    Fill,
     Finalize,
     Garbled,
     Key,
@@ -46,6 +48,10 @@ LOGGED_ERRORS: Final = 10
 
 
 TICK: Final = Tick()
+
+
+def _nothing(_: str) -> None:
+    """Nobody says it."""
 
 
 class Outlet(Protocol):
@@ -81,6 +87,8 @@ class Leg:
         self.ended: str | None = None
         self.over = anyio.Event()
         self.done = anyio.Event()
+        self.fill: Callable[[str], None] = _nothing
+        """How to have something said that passes the time."""
         self.began_ns = time.time_ns()
         self.frames = self.bytes = self.sent = self.garbled = 0
         self._call = call
@@ -124,6 +132,8 @@ class Leg:
             self.bytes += len(news.payload)
             self._counts.media_chunks += 1
             self._counts.media_bytes += len(news.payload)
+        elif isinstance(news, Play) and news.first_byte_ms is not None:
+            self._counts.tts_first_byte_ms.observe(news.first_byte_ms)
         for effect in self._call.take(news, now):
             self._do(effect, now)
         self._arm()
@@ -151,6 +161,8 @@ class Leg:
                 self.scribe.put(effect)
             case Key():
                 self.talk.press(effect.digit)
+            case Fill():
+                self.fill(effect.text)
             case Close():
                 self.ended = effect.why
                 self.recorder.leave(now)
@@ -171,13 +183,16 @@ class Leg:
                 spans.spoke(self.stream_sid, ms)
             case Note(kind="agentSaid", data={"durationMs": int(ms)}):
                 spans.spoke(self.stream_sid, ms)
-            case Note(kind="backchannel"):
+            case Note(kind="backchannel" | "resumed"):
                 counts.false_barge_ins += 1
             case Note(kind="final", data={"sttMs": int(ms)}):
                 counts.stt_ms.observe(ms)
             case TurnDone(timing_ms={"latency": int(ms)}) if effect.turn_id != self._answered:
                 self._answered = effect.turn_id
                 counts.turn_ms.observe(ms)
+                counts.gap_ms.observe(effect.timing_ms.get("filler", ms))
+                if "agentThink" in effect.timing_ms:
+                    counts.think_ms.observe(effect.timing_ms["agentThink"])
                 spans.turn(effect.turn_id, effect.timing_ms)
 
     def _arm(self) -> None:
@@ -214,3 +229,4 @@ class Leg:
             self._timer.cancel()
             self._timer = None
         self.ear = None
+        self.fill = _nothing

@@ -119,7 +119,7 @@ async def desk_with_a_call(calls: Calls, store: MemoryStore, counts: Counts) -> 
             agent_response="A table for four, tomorrow at seven. In whose name?",
             timestamp=now,
             latency_ms=640,
-            timing_ms={"endpoint": 500, "stt": 80, "agent": 40, "out": 20},
+            timing_ms={"endpoint": 500, "stt": 80, "agentThink": 40, "out": 20},
         )
         for n in range(3)
     ]

@@ -89,7 +89,7 @@ def test_an_answer_completes_the_turn_with_its_timing() -> None:
     assert turn.heard_by_caller is None
     assert turn.timing_ms["endpoint"] == pytest.approx(500, abs=21)
     assert turn.timing_ms["stt"] == pytest.approx(100, abs=1)
-    assert turn.timing_ms["agent"] == pytest.approx(200, abs=21)
+    assert turn.timing_ms["agentThink"] == pytest.approx(200, abs=21)
     assert turn.timing_ms["out"] == 0
     assert turn.timing_ms["latency"] == pytest.approx(800, abs=21)
     assert call.notes("agentSaid")[0].data["text"] == "For which day?"
