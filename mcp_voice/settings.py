@@ -97,6 +97,14 @@ class Speech(Part):
     voice: Annotated[str | None, Field(description="One of the engine's voices; none takes its default.")] = (
         None
     )
+    cache_mb: Annotated[
+        int,
+        Field(ge=0, le=10_000, description="Disk for what was said before; 0 keeps nothing."),
+    ] = 50
+    fillers: Annotated[
+        Literal["auto", "off"],
+        Field(description="`auto` passes the time with a word while a slow agent thinks."),
+    ] = "auto"
 
 
 class Media(Part):

@@ -299,7 +299,7 @@ class Call:
 
     def _play(self, play: Play, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        if play.filler and (self._doubt is not None or self._playout.playing(now)):
+        if play.filler and not self._fillers.wanted:
             return effects  # the answer was quicker
         if self._doubt is not None and play.tracked and (not play.part or play.part != self._doubt.part):
             effects += self._settle(now, heard=False)
@@ -358,7 +358,7 @@ class Call:
         cut = [one for one in touched if one.cut and not one.filler] if doubtful else []
         effects.append(SendClear())
         for utterance in touched:
-            effects.append(told(utterance, why))
+            effects.append(told(utterance, why, doubtful=utterance in cut))
             if utterance not in cut:
                 effects += self._exchange.said(utterance)
         if cut:

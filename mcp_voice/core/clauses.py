@@ -8,6 +8,7 @@ eight words or so, ended where a voice would pause.
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 MOST_WORDS: Final = 8
@@ -38,3 +39,22 @@ def _cut(sentence: str) -> list[str]:
 
 def _long(text: str) -> bool:
     return len(text.split()) > MOST_WORDS
+
+
+def readings(text: str, read: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Cut a text where it reads the same in pieces as whole; give each clause as written and as read.
+
+    >>> readings("It is due on 3. May. Bye.", str.upper)
+    [('It is due on 3.', 'IT IS DUE ON 3.'), ('May.', 'MAY.'), ('Bye.', 'BYE.')]
+    """
+    found: list[tuple[str, str]] = []
+    for clause in clauses(text):
+        said = read(clause) or clause
+        if found:
+            before, said_before = found[-1]
+            together = read(f"{before} {clause}") or clause
+            if together.split() != f"{said_before} {said}".split():
+                found[-1] = (f"{before} {clause}", together)
+                continue
+        found.append((clause, said))
+    return found

@@ -184,7 +184,7 @@ class Conversation:
                 ask.spoken = Spoken(
                     data.get("text"), data.get("heardByCaller"), True, data.get("heardFraction", 0.0)
                 )
-                ask.quiet_since, ask.doubtful = now, entry.kind == "interrupted" and not ask.replied
+                ask.quiet_since, ask.doubtful = now, bool(data.get("doubtful"))
 
     def send_round(self, back_by: float) -> None:
         """The carrier takes the call from its stream, and brings it back on another by then."""

@@ -37,8 +37,8 @@ def _ms(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
-def told(utterance: Utterance, why: str) -> Note:
-    """Tell of an utterance that was played to its end, or cut."""
+def told(utterance: Utterance, why: str, *, doubtful: bool = False) -> Note:
+    """Tell of an utterance that was played to its end, or cut; a `doubtful` one may go on."""
     data: dict[str, Any] = {"text": utterance.text}
     if not utterance.cut:
         data["durationMs"] = utterance.total_ms
@@ -48,6 +48,7 @@ def told(utterance: Utterance, why: str) -> Note:
         data["heardFraction"] = round(utterance.fraction, 3)
     data |= {"part": utterance.part} if utterance.part else {}
     data |= {"filler": True} if utterance.filler else {}
+    data |= {"doubtful": True} if doubtful else {}
     cut = "interrupted" if why == "interrupted" else "agentCut"
     return Note(cut if utterance.cut else "agentSaid", data)
 

@@ -38,6 +38,8 @@ class Fillers:
         self._thoughts: deque[int] = deque(maxlen=REMEMBERED)
         self._turns = EVERY
         self._said = -1
+        self.wanted = False
+        """Whether what was last due still fits."""
         self.wakes_at: float | None = None
         """When it wants to be told the time; None while nobody thinks, or nothing is to be said."""
 
@@ -54,12 +56,12 @@ class Fillers:
 
     def hush(self) -> None:
         """The agent answers, or the caller speaks on."""
-        self.wakes_at = None
+        self.wakes_at, self.wanted = None, False
 
     def due(self, now: float) -> str | None:
         """Return what to say now, if anything."""
         if self.wakes_at is None or now < self.wakes_at:
             return None
-        self.wakes_at, self._turns = None, 0
+        self.wakes_at, self._turns, self.wanted = None, 0, True
         self._said = (self._said + 1) % len(self._phrases)
         return self._phrases[self._said]

@@ -6,8 +6,10 @@ What a call does beside its frames (hearing, writing its record) runs in tasks
 of this room; one that fails ends alone.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -21,8 +23,9 @@ from mcp_voice.core import ledger
 from mcp_voice.core.audio import TELEPHONE
 from mcp_voice.core.call import Call
 from mcp_voice.core.counts import Counts
-from mcp_voice.core.events import EarFailed, HangUp, Lost, Note, Started, Stopped, StreamEvent
+from mcp_voice.core.events import EarFailed, HangUp, Lost, Note, Play, Started, Stopped, StreamEvent
 from mcp_voice.core.listener import Listener
+from mcp_voice.core.phrases import fillers
 from mcp_voice.core.playout import Lead, Playout
 from mcp_voice.core.session import Session, SessionConfig, begin
 from mcp_voice.core.turns import Patience
@@ -34,7 +37,7 @@ from mcp_voice.media.pump import Leg, Outlet
 from mcp_voice.media.scribe import Scribe
 from mcp_voice.media.shelf import Shelf
 from mcp_voice.media.talks import Talks
-from mcp_voice.ports import EarConfig, Hears, Providers, SessionStore, Wire, utc_now
+from mcp_voice.ports import EarConfig, Hears, Providers, SessionStore, VoiceConfig, Wire, utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +49,9 @@ class Rules:
     patience: Patience = field(default_factory=Patience)
     lead: Lead = field(default_factory=Lead)
     most_calls: int = 500
+    fillers: bool = False
+    voice: str | None = None
+    """Whose voice passes the time when the session does not say."""
 
 
 class HeldOutlet:
@@ -117,6 +123,7 @@ class Calls:
         self._now = now
         self._legs: dict[str, Leg] = {}
         self._held: dict[str, HeldLeg] = {}
+        self._fillers: set[asyncio.Task[None]] = set()
         self._tasks = anyio.create_task_group()
         self.draining = False
 
@@ -128,6 +135,8 @@ class Calls:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with anyio.move_on_after(5, shield=True):
+            for filler in self._fillers:
+                filler.cancel()
             for leg in list(self._legs.values()):
                 await self.close(leg, Lost("shutdown"))
         self._tasks.cancel_scope.cancel()
@@ -229,14 +238,35 @@ class Calls:
         if self._make_vad is not None:
             continuous = hears is not None and hears.continuous
             listener = Listener(self._make_vad(), self._rules.patience, continuous=continuous)
-        call = Call(listener, Playout(self._rules.lead), first_turn=len(session.turns) + 1)
+        call = Call(
+            listener,
+            Playout(self._rules.lead),
+            first_turn=len(session.turns) + 1,
+            fillers=fillers(session.config.language) if self._rules.fillers else (),
+        )
         leg = Leg(session.session_id, started, call, wire, outlet, scribe, talk, self._counts, self._shelf)
+        leg.fill = partial(self._fill, leg, session)
         if hears is not None and listener is not None:
             config = EarConfig(language=session.config.language, phrases=session.config.phrases)
             leg.ear = EarLine(partial(hears.listen, config), leg.take)
         if deaf is not None:
             leg.take(EarFailed(deaf.code, str(deaf)))
         return leg
+
+    def _fill(self, leg: Leg, session: Session, text: str) -> None:
+        task = asyncio.create_task(self._pass_time(leg, session, text), name="filler")
+        self._fillers.add(task)
+        task.add_done_callback(self._fillers.discard)
+
+    async def _pass_time(self, leg: Leg, session: Session, text: str) -> None:
+        """Say something short while the agent thinks; a voice that cannot leaves it at silence."""
+        config = VoiceConfig(session.config.voice or self._rules.voice, session.config.language)
+        try:
+            async with aclosing(self._providers.voice(session.tts_provider).speak(text, config)) as pieces:
+                audio = b"".join([piece async for piece in pieces])
+        except VoiceError:
+            return
+        leg.take(Play(audio, text, filler=True))
 
     def _hears(self, session: Session) -> tuple[Hears | None, VoiceError | None]:
         """Return the vendor that hears this call, or why there is none."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # an engine's process imports this package too, and needs non
 
     from mcp_voice.core.counts import Counts
     from mcp_voice.ports import Hears, Speaks
+    from mcp_voice.providers.cached import Cached, Phrases
 
 GROUP: Final = "mcp_voice.providers"
 
@@ -51,7 +52,8 @@ class Registry:
     """The vendors of this process (`ports.Providers`), one object each.
 
     `hears` and `speaks` name those that serve when nobody chooses; `also` are
-    vendors at hand that nobody is told of.
+    vendors at hand that nobody is told of. With `phrases` voices remember what
+    they have said.
     """
 
     def __init__(
@@ -61,7 +63,10 @@ class Registry:
         hears: str = "pocketsphinx",
         speaks: str = "espeak",
         also: Mapping[str, Any] = MappingProxyType({}),
+        phrases: "Phrases | None" = None,
     ) -> None:
+        self._phrases = phrases
+        self._cached: dict[str, Cached] = {}
         self._counts = counts
         self._defaults = {"hears": hears, "speaks": speaks}
         self._made: dict[str, Any] = {**also}
@@ -77,7 +82,14 @@ class Registry:
 
     def voice(self, name: str | None = None) -> "Speaks":
         """Return a vendor that speaks, or the default. Raises as `ear` does."""
-        return cast("Speaks", self._find("speaks", name))
+        voice = cast("Speaks", self._find("speaks", name))
+        if self._phrases is None:
+            return voice
+        if voice.name not in self._cached:
+            from mcp_voice.providers.cached import Cached
+
+            self._cached[voice.name] = Cached(voice, self._phrases)
+        return self._cached[voice.name]
 
     def names(self) -> Mapping[str, frozenset[str]]:
         """Map each vendor's name to what it does; somebody else's is imported to learn that."""
@@ -86,6 +98,9 @@ class Registry:
 
     async def aclose(self) -> None:
         """End every engine."""
+        for cached in self._cached.values():
+            await cached.aclose()
+        self._cached.clear()
         for vendor in self._made.values():
             if hasattr(vendor, "aclose"):
                 await vendor.aclose()

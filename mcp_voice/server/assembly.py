@@ -38,6 +38,7 @@ from mcp_voice.media.shelf import Shelf
 from mcp_voice.media.talks import Talks
 from mcp_voice.ports import Carrier, Desk, Providers, RecordingRules, SessionStore
 from mcp_voice.providers import Registry
+from mcp_voice.providers.cached import Phrases
 from mcp_voice.providers.counting import COUNTING, Counting
 from mcp_voice.providers.vad import make_vad
 from mcp_voice.server import approve, http, mcp
@@ -51,12 +52,14 @@ from mcp_voice.server.neighbours import Neighbours
 from mcp_voice.server.operator import Operator
 from mcp_voice.server.tenancy import tenancy
 from mcp_voice.server.updates import Updates
+from mcp_voice.server.warming import warm
 from mcp_voice.settings import (
     Media,
     Outbound,
     Protocol,
     Recording,
     Settings,
+    Speech,
     Spelling,
     Toolset,
     Twilio,
@@ -170,8 +173,7 @@ async def assemble(
         store = Watched(kept, updates.changed, talks.written)
         stack.push_async_callback(store.aclose)
         alone = stack.enter_context(tenancy(getattr(kept, "path", None)))
-        hears = COUNTING if settings.media.loopback_echo else settings.speech.stt
-        providers = Registry(counts, hears=hears, speaks=settings.speech.tts, also={COUNTING: Counting()})
+        providers = _providers(settings, counts, getattr(kept, "path", None))
         stack.push_async_callback(providers.aclose)
         _introduce(providers)
         shelf = _shelf(settings.recording)
@@ -185,7 +187,7 @@ async def assemble(
                 make_vad=vad,
                 make_wire=TwilioWire,
                 carrier_of=_carrier_of,
-                rules=_rules(settings.media),
+                rules=_rules(settings.media, settings.speech),
                 talks=talks,
                 shelf=shelf,
             )
@@ -220,6 +222,7 @@ async def assemble(
         stack.callback(tasks.cancel_scope.cancel)
         tasks.start_soon(sweep, desk, settings.sweep_seconds)
         tasks.start_soon(_prepare)
+        tasks.start_soon(warm, providers, settings.speech.voice)
         yield House(settings, counts, store, calls, desk, limiter, catalogue, updates, approvals)
 
 
@@ -270,13 +273,29 @@ def _carrier_of(started: Started) -> str:
     return "simulator" if started.account_sid == SIMULATED_ACCOUNT else "twilio"
 
 
-def _rules(media: Media) -> Rules:
+def _rules(media: Media, speech: Speech) -> Rules:
     """How calls behave, in seconds. Sending refills at three quarters of the lead."""
     lead = media.lead_ms / 1_000
     return Rules(
         patience=Patience(end_of_turn=media.endpointing_ms / 1_000, barge_in=media.barge_in_ms / 1_000),
         lead=Lead(least=lead * 0.75, most=lead),
         most_calls=media.max_calls,
+        fillers=speech.fillers == "auto",
+        voice=speech.voice,
+    )
+
+
+def _providers(settings: Settings, counts: Counts, store: Path | None) -> Registry:
+    """Who hears and speaks. What was said is kept beside the calls, if these are kept on disk."""
+    speech, phrases = settings.speech, None
+    if speech.cache_mb and store is not None:
+        phrases = Phrases(store.with_name("phrases"), speech.cache_mb * 1_000_000)
+    return Registry(
+        counts,
+        hears=COUNTING if settings.media.loopback_echo else speech.stt,
+        speaks=speech.tts,
+        also={COUNTING: Counting()},
+        phrases=phrases,
     )
 
 

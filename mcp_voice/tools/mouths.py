@@ -2,15 +2,20 @@
 
 A text is said clause by clause: the first is heard while the next is made. The
 task belongs to the call, not to the request that began it, so a client that
-stops waiting does not stop the sentence; the caller's voice does.
+stops waiting does not stop the sentence; the caller's voice does. What will be
+said for sure, an opening for one, can be made beforehand (`prepare`).
 """
 
 import asyncio
+import time
+from collections.abc import Coroutine, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
 from secrets import token_hex
-from typing import Final
+from typing import Final, TypeAlias
 
-from mcp_voice.core.clauses import clauses
+from mcp_voice.core.clauses import readings
 from mcp_voice.core.conversation import Ask
 from mcp_voice.core.events import HangUp, Play
 from mcp_voice.errors import ProviderFailed, VoiceError
@@ -19,12 +24,32 @@ from mcp_voice.ports import LiveCall, Speaks, Talk, VoiceConfig
 STALLED_SECONDS: Final = 15.0
 """A voice that makes nothing for so long has failed."""
 
+RETRY_SECONDS: Final = 0.1
+"""Before a voice that failed at its first sound is asked again."""
+
+MOST_PREPARED: Final = 20
+PREPARED_SECONDS: Final = 300.0
+"""How many texts are kept ready, and how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A clause's audio, and when its first byte came (`time.monotonic`)."""
+
+    audio: bytes
+    first_at: float
+
+
+Key: TypeAlias = tuple[str, str, VoiceConfig]
+Ready: TypeAlias = Sequence["asyncio.Future[Made | None]"]
+
 
 class Mouths:
-    """What is being said in the calls of this process."""
+    """What is being said in the calls of this process, and what is ready to be."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ready: dict[Key, tuple[float, Ready]] = {}
 
     def say(
         self,
@@ -36,11 +61,35 @@ class Mouths:
         *,
         interruptible: bool,
         then: HangUp | None = None,
-    ) -> None:
-        """Begin to say it, and `then` leave; a voice that fails before its first word fails the ask."""
-        task = asyncio.create_task(_say(call, talk, ask, speaks, config, interruptible, then), name="mouth")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    ) -> "asyncio.Future[bool]":
+        """Begin to say it, and `then` leave; a voice that fails before its first word fails the ask.
+
+        What is returned knows whether there was a first word, as soon as there could be.
+        """
+        begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        _, ready = self._ready.pop((ask.says or "", speaks.name, config), (0.0, ()))
+        task = self._go(_say(_Words(call, talk, ask, interruptible, then), speaks, config, ready, begun))
+        task.add_done_callback(lambda _: _over(begun))
+        return begun
+
+    def prepare(self, text: str, speaks: Speaks, config: VoiceConfig) -> None:
+        """Make it now: to `say` the same words with the same voice begins at once."""
+        key = (text.strip(), speaks.name, config)
+        if key in self._ready:
+            return
+        if len(self._ready) >= MOST_PREPARED:
+            self._drop(next(iter(self._ready)))
+        loop = asyncio.get_running_loop()
+        pieces = _pieces(key[0], config)
+        ready: list[asyncio.Future[Made | None]] = [loop.create_future() for _ in pieces]
+        self._ready[key] = (time.monotonic(), ready)
+        self._go(_prepare([said for _, said in pieces], speaks, config, ready))
+
+    async def sweep(self, now: datetime) -> None:
+        """Forget what nobody has said for long."""
+        before = time.monotonic() - PREPARED_SECONDS
+        for key in [key for key, (at, _) in self._ready.items() if at < before]:
+            self._drop(key)
 
     async def aclose(self) -> None:
         """Fall silent."""
@@ -48,44 +97,111 @@ class Mouths:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _drop(self, key: Key) -> None:
+        _, ready = self._ready.pop(key)
+        for future in ready:
+            future.cancel()
+
+    def _go(self, saying: "Coroutine[None, None, None]") -> "asyncio.Task[None]":
+        task = asyncio.create_task(saying, name="mouth")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What is to be said, where, and what then."""
+
+    call: LiveCall
+    talk: Talk
+    ask: Ask
+    interruptible: bool
+    then: HangUp | None
+
 
 async def _say(
-    call: LiveCall,
-    talk: Talk,
-    ask: Ask,
-    speaks: Speaks,
-    config: VoiceConfig,
-    interruptible: bool,
-    then: HangUp | None,
+    words: _Words, speaks: Speaks, config: VoiceConfig, ready: Ready, begun: "asyncio.Future[bool]"
 ) -> None:
-    from mcp_voice.core.speakable import speakable  # its patterns take a while to compile
-
+    call, ask, asked_at = words.call, words.ask, time.monotonic()
     part = ask.part = token_hex(8)
-    pieces = clauses(ask.says or "")
-    said = 0
+    pieces = _pieces(ask.says or "", config)
     try:
-        for clause in pieces:
-            audio = await _made(speaks, speakable(clause, config.language) or clause, config)
-            if ask.spoken is not None:  # cut: the rest will not be said
+        for number, (clause, said) in enumerate(pieces):
+            made = await ready[number] if ready else None
+            if made is None:
+                made = await _made(speaks, said, config)
+            if ask.spoken is not None and not ask.doubtful:  # cut for good: the rest will not be said
                 return
-            said += 1
-            last = said == len(pieces)
-            call.ask(Play(audio, clause, interruptible=interruptible, part=part, last=last))
+            last, first = number == len(pieces) - 1, number == 0
+            call.ask(
+                Play(
+                    made.audio, clause, interruptible=words.interruptible, part=part, last=last,
+                    asked_ms=_ms(time.monotonic() - asked_at),
+                    first_byte_ms=_ms(made.first_at - asked_at) if first else None,
+                )
+            )  # fmt: skip
+            if first:
+                begun.set_result(True)
     except VoiceError as error:
-        if said:
+        if begun.done():
             call.ask(Play(b"", part=part))  # what there was of it is all there will be
         else:
-            talk.fail(ask, error)
-    if then is not None:
-        call.ask(then)
+            begun.set_result(False)
+            words.talk.fail(ask, error)
+    if words.then is not None:
+        call.ask(words.then)
 
 
-async def _made(speaks: Speaks, clause: str, config: VoiceConfig) -> bytes:
+async def _prepare(said: Sequence[str], speaks: Speaks, config: VoiceConfig, ready: Ready) -> None:
+    """Make what may be wanted soon; what cannot be made is left to whoever wants it."""
+    try:
+        for text, future in zip(said, ready, strict=True):
+            if future.cancelled():
+                return
+            made = await _made(speaks, text, config)
+            if not future.done():
+                future.set_result(made)
+    except VoiceError:
+        return
+    finally:
+        for future in ready:
+            if not future.done():
+                future.set_result(None)
+
+
+def _pieces(text: str, config: VoiceConfig) -> list[tuple[str, str]]:
+    from mcp_voice.core.speakable import speakable  # its patterns take a while to compile
+
+    return readings(text, lambda clause: speakable(clause, config.language))
+
+
+def _over(begun: "asyncio.Future[bool]") -> None:
+    if not begun.done():
+        begun.set_result(False)
+
+
+def _ms(seconds: float) -> int:
+    return max(0, round(seconds * 1000))
+
+
+async def _made(speaks: Speaks, clause: str, config: VoiceConfig) -> Made:
+    """Make a clause; a voice that failed at its first sound is asked again, once."""
+    try:
+        return await _tried(speaks, clause, config)
+    except ProviderFailed:
+        await asyncio.sleep(RETRY_SECONDS)
+        return await _tried(speaks, clause, config)
+
+
+async def _tried(speaks: Speaks, clause: str, config: VoiceConfig) -> Made:
     audio = bytearray()
+    first_at = 0.0
     try:
         async with asyncio.timeout(STALLED_SECONDS), aclosing(speaks.speak(clause, config)) as pieces:
             async for piece in pieces:
+                first_at = first_at or time.monotonic()
                 audio += piece
     except TimeoutError:
         raise ProviderFailed(f"The voice {speaks.name!r} made nothing for {STALLED_SECONDS:.0f} s.") from None
-    return bytes(audio)
+    return Made(bytes(audio), first_at)

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from mcp_voice.core.conversation import Ask
-from mcp_voice.core.events import HangUp, Watch
+from mcp_voice.core.events import Expect, HangUp, Watch
 from mcp_voice.core.session import Session
 from mcp_voice.errors import Invalid
 from mcp_voice.ports import Desk, LiveCall, Talk, VoiceConfig
@@ -58,6 +58,7 @@ async def say(ask: Say, desk: Desk) -> Reply:
     wanted = known.begin(asked, time.monotonic())
     if wanted is asked:  # else it is being said already, to a client that did not wait
         await _begin(desk, call, talk, asked, ask)
+        call.ask(Expect(ask.expect))
     return await wait(desk, talk, wanted, ask.wait_seconds)
 
 
@@ -110,6 +111,9 @@ async def listen(ask: Listen, desk: Desk) -> Reply:
     wanted = known.begin(Ask(expect=ask.expect, until=ask.until), time.monotonic())
     if not known.ended:
         desk.drawer(Minder).mind(desk, talk)
-        if ask.until in WATCHED and (call := desk.switchboard.call(session_id=talk.session_id)):
+    call = desk.switchboard.call(session_id=talk.session_id)
+    if call is not None:
+        call.ask(Expect(ask.expect))
+        if ask.until in WATCHED:
             call.ask(Watch(frozenset({ask.until})))
     return await wait(desk, talk, wanted, ask.wait_seconds)

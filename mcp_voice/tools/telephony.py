@@ -15,7 +15,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field
 
 from mcp_voice.core import ledger
-from mcp_voice.core.events import HangUp, Play
+from mcp_voice.core.conversation import Ask
+from mcp_voice.core.events import HangUp
 from mcp_voice.core.session import STREAM_ENDS, Direction, Entry, Session, SessionConfig, begin, change
 from mcp_voice.core.twiml import Mode, stream_twiml
 from mcp_voice.errors import (
@@ -29,8 +30,8 @@ from mcp_voice.errors import (
 )
 from mcp_voice.ports import Desk, LiveCall, VoiceConfig
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
+from mcp_voice.tools.mouths import Mouths
 from mcp_voice.tools.session import CallSid, Named, Reason, SessionId, find, finish
-from mcp_voice.tools.syntheses import Syntheses
 
 DisconnectReason: TypeAlias = Literal[
     "queued", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled",
@@ -343,8 +344,7 @@ async def hangup(ask: Hangup, desk: Desk) -> HungUp:
     if session.closed:
         raise SessionClosed(session.session_id)
     live = desk.switchboard.call(session_id=session.session_id)
-    if ask.goodbye and live and await _say(ask.goodbye, session, live, desk):
-        live.ask(HangUp(ask.reason, after_playout=True))
+    if ask.goodbye and live and await _say(ask, session, live, desk):
         return HungUp(hungup=True, goodbye="saying")
     try:
         await desk.carriers[session.carrier].hangup(session, ask.reason)
@@ -357,14 +357,13 @@ async def hangup(ask: Hangup, desk: Desk) -> HungUp:
     return HungUp(hungup=True, goodbye="not said" if ask.goodbye else None)
 
 
-async def _say(text: str, session: Session, live: LiveCall, desk: Desk) -> bool:
-    """Say something in a call; False if there is no voice for it."""
+async def _say(ask: Hangup, session: Session, live: LiveCall, desk: Desk) -> bool:
+    """Say goodbye in a call, which ends then; False if there is no voice for it."""
     try:
         speaks = desk.providers.voice(session.tts_provider)
-        config = VoiceConfig(desk.voice, session.config.language)
-        _, synthesis = desk.drawer(Syntheses).start(speaks, text, config, desk)
-        await synthesis.over()
     except VoiceError:
         return False  # a call that is to end does not go on for want of a voice
-    live.ask(Play(bytes(synthesis.audio), text, interruptible=False))
-    return True
+    config = VoiceConfig(session.config.voice or desk.voice, session.config.language)
+    talk, goodbye = desk.talks.of(session.session_id), Ask(says=ask.goodbye, listens=False)
+    leave = HangUp(ask.reason, after_playout=True)
+    return await desk.drawer(Mouths).say(live, talk, goodbye, speaks, config, interruptible=False, then=leave)

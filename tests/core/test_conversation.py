@@ -52,6 +52,44 @@ def test_a_caller_who_cuts_in_has_replied_when_their_words_are_final() -> None:
     assert (ask.spoken.heard_by_caller, ask.spoken.interrupted) == ("a long", True)
 
 
+def test_what_a_noise_has_cut_is_not_over_and_goes_on_as_if_nothing_had_happened() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="a long sentence", part="p", listens=False), now=0.0)
+    log.write("interrupted", 1.3, text="a long sentence", part="p", heardByCaller="a", doubtful=True)
+    cut = log.talk.outcome(ask, now=60.0)
+    log.write("final", 2.0, text="")
+    log.write("resumed", 2.0, part="p")
+    resumed = (log.talk.outcome(ask, now=60.0), log.talk.wakes_at(ask), ask.spoken)
+    log.write("agentSaid", 3.0, text="a long sentence", part="p")
+
+    assert cut == "pending"
+    assert resumed == ("pending", None, None)
+    assert log.talk.outcome(ask, now=3.0) == "spoken"
+    assert ask.spoken is not None
+    assert not ask.spoken.interrupted
+
+
+def test_a_sign_of_attention_is_no_reply_and_is_told_to_nobody() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="a long sentence", part="p"), now=0.0)
+    log.write("interrupted", 1.3, text="a long sentence", part="p", heardByCaller="a", doubtful=True)
+    log.write("final", 2.0, text="mhm", backchannel=True)
+    log.write("resumed", 2.0, part="p")
+    log.write("agentSaid", 3.0, text="a long sentence", part="p")
+
+    assert log.talk.outcome(ask, now=3.0) == "pending"
+    assert not log.talk.untold
+
+
+def test_an_interruption_that_nobody_doubts_is_over_at_once() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="a long sentence", part="p", listens=False), now=0.0)
+
+    log.write("interrupted", 1.3, text="a long sentence", part="p", heardByCaller="a")
+
+    assert log.talk.outcome(ask, now=1.3) == "spoken"
+
+
 @pytest.mark.parametrize("expect", list(NO_REPLY))
 def test_silence_means_no_reply_after_as_long_as_the_kind_of_answer_takes(expect: Any) -> None:
     log = Log()

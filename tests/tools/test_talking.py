@@ -11,6 +11,7 @@ from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.errors import Invalid, NotFound, NotLive, ProviderFailed, SessionClosed
 from mcp_voice.media.calls import HeldLeg
 from mcp_voice.ports import VoiceConfig
+from mcp_voice.tools.mouths import Mouths
 from tests.tools.desk import Office, an_office
 from tests.twins import Listener, Speaker, Vendors, sound
 
@@ -149,12 +150,48 @@ async def test_a_goodbye_ends_the_call_when_it_has_been_said() -> None:
 
 
 async def test_a_voice_that_fails_before_its_first_word_is_the_tools_error() -> None:
-    speaker = Speaker(fails=[ProviderFailed("The voice is hoarse.")])
+    speaker = Speaker(fails=[ProviderFailed("The voice is hoarse.")] * 2)
     async with an_office(a_caller(speaker=speaker)) as office:
         await a_call(office)
 
         with pytest.raises(ProviderFailed, match="hoarse"):
             await office.use("telephony.say", text="Hello.")
+
+
+async def test_a_voice_that_fails_once_is_asked_again() -> None:
+    speaker = Speaker(fails=[ProviderFailed("The voice is hoarse.")], ms_per_character=2)
+    async with an_office(a_caller(speaker=speaker)) as office:
+        await a_call(office)
+
+        spoken = await office.use("telephony.say", text="Hello.", then="return")
+
+        assert spoken["spoken"]["text"] == "Hello."
+
+
+async def test_what_was_prepared_is_said_at_once_and_made_no_second_time() -> None:
+    async with an_office(a_caller()) as office:
+        await a_call(office)
+        mouths, speaker = office.desk.drawer(Mouths), office.vendors.speaker
+        mouths.prepare("Good evening. How can I help?", speaker, VoiceConfig())
+        with anyio.fail_after(5):
+            while len(speaker.said) < 2 or speaker.at_work:
+                await anyio.lowlevel.checkpoint()
+
+        spoken = await office.use("telephony.say", text="Good evening. How can I help?", then="return")
+
+        assert spoken["spoken"]["text"] == "Good evening. How can I help?"
+        assert [text for text, _ in speaker.said] == ["Good evening.", "How can I help?"]
+
+
+async def test_what_could_not_be_prepared_is_made_when_it_is_said() -> None:
+    speaker = Speaker(fails=[ProviderFailed("The voice is hoarse.")] * 2, ms_per_character=2)
+    async with an_office(a_caller(speaker=speaker)) as office:
+        await a_call(office)
+        office.desk.drawer(Mouths).prepare("Good evening.", speaker, VoiceConfig())
+
+        spoken = await office.use("telephony.say", text="Good evening.", then="return")
+
+        assert spoken["spoken"]["text"] == "Good evening."
 
 
 class Hoarse(Speaker):
