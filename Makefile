@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv python demo test check bench schemas pins clean
+.PHONY: help .venv python demo test check bench schemas examples pins examples-pins clean
 
 BIN := .venv/bin
 PIP_FLAGS := --quiet --no-input --disable-pip-version-check --retries 10 --timeout 60
@@ -57,6 +57,28 @@ bench: $(STAMP) ## Measure the hot path
 
 schemas: $(STAMP) ## Write schemas/ from the tool catalogue
 	$(BIN)/mcp-voice schemas
+
+# The frameworks of examples/ disagree about `mcp`, so each has its own environment; uv makes one in seconds.
+UV := build/examples/.uv/bin/uv
+EXAMPLES := $(patsubst examples/%/requirements.txt,build/examples/%/.installed,$(wildcard examples/*/requirements.txt))
+
+examples: $(EXAMPLES) ## An environment for each framework in examples/
+
+$(UV): examples/uv.txt
+	@mkdir -p build/examples; python=; $(FIND_PYTHON); "$$python" -m venv --clear build/examples/.uv
+	@build/examples/.uv/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r examples/uv.txt
+	@touch $@
+
+build/examples/%/.installed: examples/%/requirements.txt $(UV)
+	@echo "Installing what examples/$* needs into build/examples/$*."
+	@python=; $(FIND_PYTHON); "$$python" -m venv --clear --without-pip build/examples/$*
+	@$(UV) pip install --quiet --require-hashes --python build/examples/$*/bin/python -r $<
+	@touch $@
+
+examples-pins: $(UV) ## Resolve examples/*/requirements.txt anew
+	@for pins in examples/*/requirements.txt; do \
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate --output-file "$$pins" "$${pins%.txt}.in"; done
 
 pins: ## Resolve constraints.txt anew from pyproject.toml
 	@python=; $(FIND_PYTHON); mkdir -p build && "$$python" -m venv build/pins
