@@ -315,7 +315,8 @@ class Playout:
                 found.append(Echo(mark=mark))
             else:
                 utterance.confirmed_ms = at_ms
-                if utterance.whole and at_ms == utterance.total_ms:
+                # One that is not open any more was overdue: its mark is late news.
+                if utterance.whole and at_ms == utterance.total_ms and utterance in self._open:
                     found.append(Echo(finished=self._finish(utterance)))
             if mark == name:
                 return found

@@ -211,6 +211,18 @@ def test_an_utterance_whose_mark_never_comes_back_is_taken_as_heard_a_second_lat
     assert playout.overdue_at is None
 
 
+def test_a_mark_that_comes_back_when_its_words_were_given_up_changes_nothing() -> None:
+    playout = Playout()
+    playout.queue(speech(0.4), "hello")
+    [last] = [name for name in marks(playout.due(now=0.0)) if name.endswith(":400")]
+    [late] = playout.overdue(now=1.4)
+
+    found = playout.reached(last)
+
+    assert found == []
+    assert late.heard_text == "hello"
+
+
 steps = st.one_of(
     st.tuples(st.just("queue"), st.integers(1, 4_000)),
     st.tuples(st.just("echoed"), st.integers(1, 4_000)),
