@@ -387,6 +387,9 @@ class Carrier(Protocol):
 
     name: str
 
+    def ready(self) -> None:
+        """Raise `NotConfigured` if it cannot place calls at all: before a human is asked to approve one."""
+
     async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
         """Call whom the session is to reach (`session.to`); return the call's name with the carrier.
 
@@ -529,6 +532,8 @@ class Desk:
     recordings: Recordings | None = None
     """Where recordings are kept; None keeps none."""
     now: Callable[[], datetime] = utc_now
+    home: str | None = None
+    """The country whose own spelling of a telephone number is read: `US`."""
     longest_wait: float = LONGEST_WAIT
     """Seconds that a tool waits at most."""
     gate: Gate = field(default_factory=Closed)

@@ -13,7 +13,9 @@ from mcp_voice.core.audio import FRAME_BYTES, SILENCE_FRAME
 from mcp_voice.core.conference import Step
 from mcp_voice.core.events import EarFailed, Heard, Partial
 from mcp_voice.core.events import Final as FinalWords
+from mcp_voice.core.policy import Wish
 from mcp_voice.core.session import Session
+from mcp_voice.core.usage import Admission
 from mcp_voice.errors import NotConfigured, NotFound, VoiceError
 from mcp_voice.ports import Ear, EarConfig, Hears, Speaks, VoiceConfig
 
@@ -181,6 +183,25 @@ class Vendors:
 
 
 @dataclass
+class OpenGate:
+    """Lets everybody through, and knows what became of it."""
+
+    disclosure: str | None = None
+    max_minutes: float = 30
+    wishes: list[Wish] = field(default_factory=list)
+    given_back: list[float | None] = field(default_factory=list)
+
+    async def admit(self, wish: Wish) -> Admission:
+        self.wishes.append(wish)
+        return Admission(
+            wish.to,
+            wish.max_minutes or self.max_minutes,
+            disclosure=self.disclosure,
+            give_back=self.given_back.append,
+        )
+
+
+@dataclass
 class Network:
     """A carrier that notes what it is asked. `refuses` is raised instead."""
 
@@ -197,6 +218,10 @@ class Network:
         if name != self.name:
             raise NotFound("carrier", name)
         return self
+
+    def ready(self) -> None:
+        if self.refuses is not None:
+            raise self.refuses
 
     async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
         if self.refuses is not None:

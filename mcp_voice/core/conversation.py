@@ -119,6 +119,8 @@ class Conversation:
         self.beeps = 0
         self.patience = longest
         """The longest wait that this agent's client has shown to bear, in seconds."""
+        self.owes = ""
+        """What the other side has to be told before anything else."""
         self.back_by: float | None = None
         """Until when a call that was sent round is expected back on another stream."""
         self.away = False

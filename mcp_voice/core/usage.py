@@ -47,7 +47,7 @@ class Admission:
     def __init__(
         self,
         to: str,
-        max_minutes: int,
+        max_minutes: float,
         *,
         disclosure: str | None = None,
         give_back: Callable[[float | None], None] = lambda minutes: None,

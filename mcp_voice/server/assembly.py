@@ -206,6 +206,7 @@ async def assemble(
             make_vad=vad or EnergyVad,
             media_url=media_url,
             voice=settings.speech.voice,
+            home=settings.outbound.home,
             longest_wait=settings.mcp.max_wait_seconds,
             abilities=partial(abilities, settings),
             gate=_gate(settings.outbound, approvals, counts),

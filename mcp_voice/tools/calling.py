@@ -19,14 +19,19 @@ from pydantic import Field
 from mcp_voice.core import ledger
 from mcp_voice.core.conversation import Ask, Expect
 from mcp_voice.core.events import HangUp
+from mcp_voice.core.numbers import Simulated, Unreadable, read
+from mcp_voice.core.policy import Wish
 from mcp_voice.core.session import Entry, Session, SessionConfig, begin, change
-from mcp_voice.errors import NotConfigured, VoiceError
+from mcp_voice.core.usage import Admission
+from mcp_voice.errors import Invalid, NotConfigured, VoiceError
 from mcp_voice.ports import Desk, Talk
 from mcp_voice.tools.catalogue import Arguments, tool
 from mcp_voice.tools.minding import Minder
+from mcp_voice.tools.mouths import Mouths
 from mcp_voice.tools.openings import OnVoicemail, Opening, open_call
+from mcp_voice.tools.recording import may_record
 from mcp_voice.tools.session import finish
-from mcp_voice.tools.telephony import dialable
+from mcp_voice.tools.talking import voice_of
 from mcp_voice.tools.waiting import LONGEST, Reply, wait
 
 T = TypeVar("T")
@@ -36,8 +41,6 @@ AGAIN: Final = timedelta(seconds=120)
 
 LOOKED_AT: Final = 100
 """Newest sessions among which a former call to the number is looked for."""
-
-SIMULATED: Final = "sim:"
 
 NOT_PLACED: Final = "failed"
 """The reason for closing the record of a call that the carrier did not place."""
@@ -68,7 +71,8 @@ class Call(Arguments):
     ] = "report"
     voice: Annotated[str | None, Field(max_length=100, description="From tts.voices.")] = None
     language: Annotated[str, Field(max_length=35, description="BCP 47, of the callee.")] = "en-US"
-    max_minutes: Annotated[float, Field(gt=0, le=240, description="Then the call ends.")] = 30.0
+    max_minutes: Annotated[int | None, Field(ge=1, le=240, description="Then the call ends.")] = None
+    record: Annotated[bool, Field(description="Both sides, if the operator allows it.")] = False
     mode: Literal["stream", "relay"] = "stream"
     force_new: Annotated[bool, Field(description="Dial though it was dialled a moment ago.")] = False
     wait_seconds: Annotated[float, Field(ge=0, le=LONGEST, description="Then `pending`.")] = 20.0
@@ -127,9 +131,11 @@ async def call(ask: Call, desk: Desk) -> Called:
     telephony.listen. Asking again within 120 s returns the same call. sim:restaurant and other sim: people
     need no telephone.
     """
-    carrier, to = address(ask.to)
+    carrier, to = address(ask.to, desk.home)
     if ask.mode == "relay":
         raise NotConfigured("mode relay is not built in this version.", advice="Use mode stream.")
+    if ask.record:
+        may_record(desk)
     session, dialled = await _rung(desk, ask, carrier, to)
     talk = desk.talks.of(session.session_id)
     first = desk.drawer(Dialling).first(session.session_id) or Ask(until="answer")
@@ -138,14 +144,23 @@ async def call(ask: Call, desk: Desk) -> Called:
     return Called(**dict(replied), answered_by=talk.conversation.answered_by, dialled=dialled)
 
 
-def address(to: str) -> tuple[str, str]:
-    """Return the carrier that reaches somebody, and their address. Raises `Invalid`, `NotConfigured`."""
-    to = to.strip()
-    if to.startswith(SIMULATED):
-        return "simulator", to
-    if to == "browser":
-        raise NotConfigured("A browser cannot be called in this version.", advice="Call sim:restaurant.")
-    return "twilio", dialable(to)
+def address(to: str, home: str | None = None) -> tuple[str, str]:
+    """Return the carrier that reaches somebody, and their address; `home` is whose own spelling is read.
+
+    Raises `Invalid`, `NotConfigured`.
+    """
+    match read(to.strip(), home):
+        case Simulated(dialled="browser"):
+            raise NotConfigured("A browser cannot be called in this version.", advice="Call sim:restaurant.")
+        case Simulated(dialled=who):
+            return "simulator", who
+        case Unreadable():
+            raise Invalid(
+                f"{to!r} cannot be dialled.",
+                advice="Give a number with country code, as +14155550123, sip:user@host, or sim:restaurant.",
+            )
+        case somebody:
+            return "twilio", somebody.dialled
 
 
 async def _rung(desk: Desk, ask: Call, carrier: str, to: str) -> tuple[Session, bool]:
@@ -155,7 +170,9 @@ async def _rung(desk: Desk, ask: Call, carrier: str, to: str) -> tuple[Session, 
         known = None if ask.force_new else await _recent(desk, to)
         if known is not None:
             return known, False
-        placing = dialling.see(_place(desk, ask, carrier, to))
+        desk.carriers[carrier].ready()
+        admission = await desk.gate.admit(Wish(to, ask.purpose or "", ask.max_minutes))
+        placing = dialling.see(_place(desk, ask, carrier, admission))
         return await asyncio.shield(placing), True
 
 
@@ -169,22 +186,19 @@ async def _recent(desk: Desk, to: str) -> Session | None:
     return None
 
 
-async def _place(desk: Desk, ask: Call, carrier: str, to: str) -> Session:
+async def _place(desk: Desk, ask: Call, carrier: str, admission: Admission) -> Session:
     """Start the call's record, dial, and see to its first words. Raises what `Carrier.dial` raises."""
-    _ = desk.carriers[carrier]  # a carrier that there is not is found out before anything is written
     session = begin(
         f"dial_{token_hex(16)}",
         SessionConfig(language=ask.language, voice=ask.voice),
         desk.now(),
         direction="outbound",
-        to=to,
+        to=admission.to,
         carrier=carrier,
         status="ringing",
     )
     if ask.purpose:
         session = session.model_copy(update={"metadata": {"purpose": ask.purpose}})
-    await desk.store.add(session)
-    ledger.opened(desk.counts, session)
     talk = desk.talks.of(session.session_id)
     opening = ask.opening.strip() if ask.opening else None
     first = Ask(
@@ -194,14 +208,33 @@ async def _place(desk: Desk, ask: Call, carrier: str, to: str) -> Session:
         held=opening is not None,
     )
     talk.conversation.begin(first, time.monotonic())
+    disclosed = admission.disclosure or ""
+    if opening is None:
+        talk.conversation.owes = disclosed
     dialling = desk.drawer(Dialling)
     dialling.asked(session.session_id, first)
-    with talk.present():  # somebody waits for this call, whether or not they still ask
-        await _dialled(desk, session)
-    dialling.see(
-        _through(desk, talk, session, Opening(first, on_voicemail=ask.on_voicemail), ask.max_minutes)
-    )
+    placed = False
+    try:
+        await desk.store.add(session)
+        ledger.opened(desk.counts, session)
+        with talk.present():  # somebody waits for this call, whether or not they still ask
+            await _dialled(desk, session)
+        placed = True
+    finally:
+        if not placed:
+            admission.release()
+    _make_ready(desk, session, disclosed, opening)
+    words = Opening(first, disclosed, ask.on_voicemail, ask.record)
+    dialling.see(_through(desk, talk, session, words, admission))
     return session
+
+
+def _make_ready(desk: Desk, session: Session, *texts: str | None) -> None:
+    """Make the first words while it rings; what cannot be made now is an error when it is to be said."""
+    with suppress(VoiceError):
+        speaks = desk.providers.voice(session.tts_provider)
+        for text in filter(None, texts):
+            desk.drawer(Mouths).prepare(text, speaks, voice_of(desk, session))
 
 
 async def _dialled(desk: Desk, session: Session) -> None:
@@ -222,8 +255,8 @@ async def _dialled(desk: Desk, session: Session) -> None:
     await desk.store.amend(session.session_id, name)
 
 
-async def _through(desk: Desk, talk: Talk, session: Session, opening: Opening, max_minutes: float) -> None:
-    """See a call through: its first words, its agent's absence, and its longest time."""
+async def _through(desk: Desk, talk: Talk, session: Session, opening: Opening, admission: Admission) -> None:
+    """See a call through: its first words, its agent's absence, its longest time, and its price."""
     known = talk.conversation
     desk.drawer(Minder).mind(desk, talk)
     try:
@@ -231,10 +264,12 @@ async def _through(desk: Desk, talk: Talk, session: Session, opening: Opening, m
             await open_call(desk, talk, session, opening)
         except VoiceError as error:
             talk.fail(opening.ask, error)
-        if not await talk.until(lambda: known.ended, max_minutes * 60):
+        if not await talk.until(lambda: known.ended, admission.max_minutes * 60):
             live = desk.switchboard.call(session_id=talk.session_id)
             if live is not None:
                 live.ask(HangUp(TOO_LONG))
             await talk.until(lambda: known.ended, FORGOTTEN)
     finally:
+        answered = known.answered_at
+        admission.settle(0.0 if answered is None else (time.monotonic() - answered) / 60)
         desk.drawer(Dialling).done(talk.session_id)

@@ -16,6 +16,7 @@ from mcp_voice.core.session import MOVES, Change, Entry, Move, Session, change
 from mcp_voice.errors import Invalid, NotFound, StoreFailed
 from mcp_voice.ports import Desk
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
+from mcp_voice.tools.gates import admitted
 from mcp_voice.tools.telephony import dialable
 from mcp_voice.tools.waiting import on_the_line
 
@@ -89,6 +90,8 @@ async def conference(ask: Confer, desk: Desk) -> Conferring:
             return _told(session, people)
         step = _step(ask, ask.action, people)
         people = people.after(step)
+        if step.target is not None and step.action == "add":
+            await admitted(desk, session, step.target, "conference")
         told = await desk.carriers[session.carrier].conference(session, step)
         with suppress(NotFound, StoreFailed):  # it has been done: an error here would have it done twice
             await desk.store.amend(session.session_id, lambda old: _written(old, step, desk))

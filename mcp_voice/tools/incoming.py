@@ -13,6 +13,7 @@ from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, NotFound, No
 from mcp_voice.ports import Desk, Talk
 from mcp_voice.tools.calling import Dialling
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
+from mcp_voice.tools.gates import admitted
 from mcp_voice.tools.minding import Minder
 from mcp_voice.tools.openings import Opening, open_call
 from mcp_voice.tools.session import finish
@@ -194,6 +195,7 @@ async def _turned_away(desk: Desk, talk: Talk, session: Session, target: str | N
     """Reject the call, or send it on to somebody else."""
     carrier = desk.carriers[session.carrier]
     if target is not None:
+        await admitted(desk, session, target, "forward")
         await carrier.transfer(session, target, warm=False, announce=None)
         desk.counts.transfers += 1
         return await reply(desk, talk, Ask(), "hungUp")

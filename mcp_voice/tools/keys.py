@@ -81,15 +81,15 @@ async def press(ask: Press, desk: Desk) -> Reply:
     session = await record(desk, talk)
     back_by = time.monotonic() + ROUND_SECONDS + KEY_SECONDS * len(digits)
     known.send_round(back_by)  # before the carrier is asked: it may be quicker than its answer
+    carriers_own = False
     try:
         carriers_own = await desk.carriers[session.carrier].press(session, digits)
-    except BaseException:
-        known.back_by = None
-        raise
+    finally:
+        if not carriers_own:
+            known.back_by = None
     wanted = known.begin(Ask(expect=ask.expect), time.monotonic())
     wanted.replied = False  # what came before the keys is told with what comes of them
     if not carriers_own:
-        known.back_by = None
         wanted.part, wanted.quiet_since = token_hex(8), None  # silence counts from the last key
         call.ask(Play(tones(digits), None, interruptible=False, part=wanted.part))
     await _write_down(desk, session, ask)

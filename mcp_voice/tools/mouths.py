@@ -61,16 +61,28 @@ class Mouths:
         *,
         interruptible: bool,
         then: HangUp | None = None,
+        preface: str = "",
     ) -> "asyncio.Future[bool]":
         """Begin to say it, and `then` leave; a voice that fails before its first word fails the ask.
 
-        What is returned knows whether there was a first word, as soon as there could be.
+        A `preface` is said before it, whole, whoever speaks. What is returned knows whether there was a
+        first word, as soon as there could be.
         """
         begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        _, ready = self._ready.pop((ask.says or "", speaks.name, config), (0.0, ()))
-        task = self._go(_say(_Words(call, talk, ask, interruptible, then), speaks, config, ready, begun))
+        pieces = self._pieces(preface, speaks, config, guarded=True)
+        pieces += self._pieces(ask.says or "", speaks, config, guarded=not interruptible)
+        task = self._go(_say(_Words(call, talk, ask, then), pieces, speaks, config, begun))
         task.add_done_callback(lambda _: _over(begun))
         return begun
+
+    def _pieces(self, text: str, speaks: Speaks, config: VoiceConfig, *, guarded: bool) -> "list[_Piece]":
+        """Cut a text into what is made and said one by one, with what is ready of it."""
+        _, ready = self._ready.pop((text, speaks.name, config), (0.0, ()))
+        pieces = _pieces(text, config)
+        return [
+            _Piece(clause, said, guarded, ready[at] if ready else None)
+            for at, (clause, said) in enumerate(pieces)
+        ]
 
     def prepare(self, text: str, speaks: Speaks, config: VoiceConfig) -> None:
         """Make it now: to `say` the same words with the same voice begins at once."""
@@ -116,27 +128,39 @@ class _Words:
     call: LiveCall
     talk: Talk
     ask: Ask
-    interruptible: bool
     then: HangUp | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A clause: as it is written, as it is said, whether a voice may cut it, and perhaps its audio."""
+
+    clause: str
+    said: str
+    guarded: bool
+    ready: "asyncio.Future[Made | None] | None"
+
+
 async def _say(
-    words: _Words, speaks: Speaks, config: VoiceConfig, ready: Ready, begun: "asyncio.Future[bool]"
+    words: _Words,
+    pieces: Sequence[_Piece],
+    speaks: Speaks,
+    config: VoiceConfig,
+    begun: "asyncio.Future[bool]",
 ) -> None:
     call, ask, asked_at = words.call, words.ask, time.monotonic()
     part = ask.part = token_hex(8)
-    pieces = _pieces(ask.says or "", config)
     try:
-        for number, (clause, said) in enumerate(pieces):
-            made = await ready[number] if ready else None
+        for number, piece in enumerate(pieces):
+            made = None if piece.ready is None else await piece.ready
             if made is None:
-                made = await _made(speaks, said, config)
+                made = await _made(speaks, piece.said, config)
             if ask.spoken is not None and not ask.doubtful:  # cut for good: the rest will not be said
                 return
             last, first = number == len(pieces) - 1, number == 0
             call.ask(
                 Play(
-                    made.audio, clause, interruptible=words.interruptible, part=part, last=last,
+                    made.audio, piece.clause, interruptible=not piece.guarded, part=part, last=last,
                     asked_ms=_ms(time.monotonic() - asked_at),
                     first_byte_ms=_ms(made.first_at - asked_at) if first else None,
                 )

@@ -8,14 +8,17 @@ of the tool wished: told of, hung up on, or left a message behind its beep.
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from mcp_voice.core.conversation import MACHINES, Ask
 from mcp_voice.core.events import Clear, HangUp, Watch
 from mcp_voice.core.session import Session
+from mcp_voice.errors import VoiceError
 from mcp_voice.ports import Desk, LiveCall, Speaks, Talk, VoiceConfig
 from mcp_voice.tools.mouths import Mouths
+from mcp_voice.tools.recording import start_recording
 
 OnVoicemail: TypeAlias = Literal["report", "hangUp", "leave"]
 
@@ -31,22 +34,17 @@ NO_BEEP: Final = 40.0
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is said first: `disclosed` is a beginning of it that has to be heard whole."""
+    """What is said first, behind what has to be `disclosed`."""
 
     ask: Ask
     disclosed: str = ""
     on_voicemail: OnVoicemail = "report"
+    record: bool = False
 
     @property
     def cut(self) -> bool:
         """Whether the other side has cut in."""
         return self.ask.spoken is not None and self.ask.spoken.interrupted
-
-    @property
-    def whole(self) -> bool:
-        """Whether what has to be heard has been."""
-        spoken = self.ask.spoken
-        return spoken is None or (spoken.heard_by_caller or "").startswith(self.disclosed)
 
 
 async def open_call(desk: Desk, talk: Talk, session: Session, opening: Opening) -> None:
@@ -58,12 +56,15 @@ async def open_call(desk: Desk, talk: Talk, session: Session, opening: Opening) 
         return
     if session.direction == "outbound":
         call.ask(Watch(frozenset({"machine"})))
+    if opening.record:
+        with suppress(VoiceError):  # it is in the log; the call goes on without
+            await start_recording(desk, call)
     if ask.says is not None:
         speaks = desk.providers.voice(session.tts_provider)
         config = VoiceConfig(session.config.voice or desk.voice, session.config.language)
         await _greet(desk, talk, call, opening, speaks, config)
         if known.answered_by in MACHINES and opening.on_voicemail == "leave" and not known.ended:
-            await _leave_message(desk, talk, call, ask, speaks, config)
+            await _leave_message(desk, talk, call, ask, speaks, config, opening.disclosed)
     if known.answered_by in MACHINES and not known.ended:
         call.ask(Clear("voicemail"))
         await talk.until(lambda: known.ended or ask.says is None or _said(ask), 1.0)
@@ -85,11 +86,13 @@ async def _greet(
 
     for again in (False, True):
         ask.spoken, ask.replied = None, False
-        desk.drawer(Mouths).say(call, talk, ask, speaks, config, interruptible=not again)
+        desk.drawer(Mouths).say(
+            call, talk, ask, speaks, config, interruptible=not again, preface=opening.disclosed
+        )
         await talk.until(lambda: stopped() or _said(ask))
         since = time.monotonic() - (known.answered_at or 0.0)
         met = _said(ask) and opening.cut and since < GREETED
-        if again or stopped() or not (met or not opening.whole):
+        if again or stopped() or not met:
             return
         await talk.until(lambda: stopped() or (ask.replied and not ask.speech), THEIR_TURN)
         if stopped():
@@ -97,7 +100,7 @@ async def _greet(
 
 
 async def _leave_message(
-    desk: Desk, talk: Talk, call: LiveCall, ask: Ask, speaks: Speaks, config: VoiceConfig
+    desk: Desk, talk: Talk, call: LiveCall, ask: Ask, speaks: Speaks, config: VoiceConfig, disclosed: str
 ) -> None:
     """Wait for the beep, say it, and hang up."""
     known = talk.conversation
@@ -106,8 +109,9 @@ async def _leave_message(
     before = known.beeps
     await talk.until(lambda: known.ended or known.beeps > before, NO_BEEP)
     ask.spoken = None
+    leave = HangUp("message_left", after_playout=True)
     desk.drawer(Mouths).say(
-        call, talk, ask, speaks, config, interruptible=False, then=HangUp("message_left", after_playout=True)
+        call, talk, ask, speaks, config, interruptible=False, then=leave, preface=disclosed
     )
     await talk.until(lambda: known.ended or ask.failed is not None or _said(ask))
     if _said(ask):

@@ -83,19 +83,23 @@ async def start_recording(desk: Desk, call: LiveCall) -> Recording:
         Refused: the announcement was not said whole.
         NotLive, NotConfigured, RecordingFailed, ProviderFailed: it cannot be announced, or kept.
     """
-    policy = desk.recording.policy
-    if policy == "off":
-        raise PolicyDenied(
-            "Calls are not recorded here.",
-            advice="Go on without; the operator allows it with MCP_VOICE_RECORDING__POLICY, announce or on.",
-        )
-    if policy == "on" or call.recorder.status.state in RUNNING:
+    may_record(desk)
+    if desk.recording.policy == "on" or call.recorder.status.state in RUNNING:
         return await call.recorder.start()
     task = desk.drawer(Announcements).begin(desk, call)
     await asyncio.wait({task}, timeout=desk.recording.patience)
     if task.cancelled():
         raise Refused("The recording was stopped before it began.", advice="Start it again if it is wanted.")
     return task.result() if task.done() else Recording("announcing")
+
+
+def may_record(desk: Desk) -> None:
+    """Raise `PolicyDenied` where calls are not recorded."""
+    if desk.recording.policy == "off":
+        raise PolicyDenied(
+            "Calls are not recorded here.",
+            advice="Go on without; the operator allows it with MCP_VOICE_RECORDING__POLICY, announce or on.",
+        )
 
 
 async def _announced(desk: Desk, call: LiveCall) -> Recording:

@@ -67,8 +67,10 @@ async def _begin(desk: Desk, call: LiveCall, talk: Talk, asked: Ask, ask: Say) -
     speaks = desk.providers.voice(session.tts_provider)
     leave = HangUp("completed", after_playout=True) if ask.then == "hangUp" else None
     desk.drawer(Mouths).say(
-        call, talk, asked, speaks, voice_of(desk, session), interruptible=ask.interruptible, then=leave
-    )
+        call, talk, asked, speaks, voice_of(desk, session), interruptible=ask.interruptible, then=leave,
+        preface=talk.conversation.owes,
+    )  # fmt: skip
+    talk.conversation.owes = ""
     desk.drawer(Minder).mind(desk, talk)
 
 

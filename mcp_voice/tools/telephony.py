@@ -30,6 +30,7 @@ from mcp_voice.errors import (
 )
 from mcp_voice.ports import Desk, LiveCall, VoiceConfig
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
+from mcp_voice.tools.gates import admitted
 from mcp_voice.tools.mouths import Mouths
 from mcp_voice.tools.session import CallSid, Named, Reason, SessionId, find, finish
 
@@ -280,6 +281,7 @@ async def transfer(ask: Transfer, desk: Desk) -> Transferred:
     session = await find(desk, ask)
     if session.closed:
         raise SessionClosed(session.session_id)
+    await admitted(desk, session, target, "transfer")
     told = await desk.carriers[session.carrier].transfer(
         session, target, warm=ask.type == "warm", announce=ask.announce, whisper=ask.whisper
     )

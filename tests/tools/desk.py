@@ -17,7 +17,7 @@ from mcp_voice.ports import Desk, LiveCall, Talk
 from mcp_voice.stores.memory import MemoryStore
 from mcp_voice.stores.watched import Watched
 from mcp_voice.tools.catalogue import Catalogue, gather
-from tests.twins import Clock, Network, Vendors, loud
+from tests.twins import Clock, Network, OpenGate, Vendors, loud
 
 CATALOGUE: Final[Catalogue] = gather()
 
@@ -31,6 +31,7 @@ class Office:
     vendors: Vendors
     network: Network
     calls: Calls
+    gate: OpenGate
     _checked: dict[str, Draft202012Validator] = field(default_factory=dict)
 
     def talk(self, call: LiveCall) -> Talk:
@@ -64,9 +65,11 @@ async def an_office(
     network: Network | None = None,
     media_url: str = "wss://voice.example.com/ws",
     absence: Absence | None = None,
+    gate: OpenGate | None = None,
 ) -> AsyncIterator[Office]:
     """Open an office for as long as a test lasts."""
     vendors, network, clock = vendors or Vendors(), network or Network(), Clock()
+    gate = gate or OpenGate()
     talks, counts = Talks(absence=absence), Counts()
     store = Watched(MemoryStore(), lambda session_id, listed: None, talks.written)
     async with Calls(
@@ -88,8 +91,9 @@ async def an_office(
             make_vad=lambda: loud,
             media_url=media_url,
             now=clock,
+            gate=gate,
         )
         try:
-            yield Office(desk, clock, vendors, network, calls)
+            yield Office(desk, clock, vendors, network, calls, gate)
         finally:
             await desk.aclose()

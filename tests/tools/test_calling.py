@@ -9,10 +9,10 @@ import pytest
 
 from mcp_voice.core.events import AnsweredBy, Audio, Started
 from mcp_voice.core.events import Final as FinalWords
-from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured
+from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, PolicyDenied
 from mcp_voice.media.calls import HeldLeg
 from tests.tools.desk import Office, an_office
-from tests.twins import Listener, Network, Speaker, Vendors, sound
+from tests.twins import Listener, Network, OpenGate, Speaker, Vendors, sound, until
 
 NUMBER = "+12125550142"
 OPENING = "Hello, a table for two, please?"
@@ -179,7 +179,8 @@ async def test_a_call_that_nobody_takes_says_why() -> None:
             await office.use("session.close", sessionId=office.network.dialled[0][0], reason="busy")
 
         assert (call.answers[0]["outcome"], call.answers[0]["ended"]) == ("hungUp", "busy")
-        assert office.vendors.speaker.said == []
+        log = await office.desk.store.entries(call.answers[0]["sessionId"])
+        assert [entry.kind for entry in log] == ["ringing", "ended"]
 
 
 async def test_a_call_that_cannot_be_placed_is_an_error_and_leaves_nothing_open() -> None:
@@ -191,8 +192,8 @@ async def test_a_call_that_cannot_be_placed_is_an_error_and_leaves_nothing_open(
 
 
 async def test_a_call_ends_when_it_has_lasted_as_long_as_it_may() -> None:
-    async with an_office(vendors()) as office:
-        async with dialling(office, maxMinutes=0.01, waitSeconds=0):
+    async with an_office(vendors(), gate=OpenGate(max_minutes=0.01)) as office:
+        async with dialling(office, waitSeconds=0):
             pass
         held = await Dialled(office).picked_up()
         with anyio.fail_after(20):
@@ -230,3 +231,53 @@ async def test_a_call_that_was_not_placed_can_be_tried_again_at_once() -> None:
         again = await office.use("telephony.call", to=NUMBER, waitSeconds=0)
 
         assert (again["dialled"], again["status"]) == (True, "ringing")
+
+
+async def test_what_has_to_be_disclosed_is_said_first_and_whole() -> None:
+    gate = OpenGate(disclosure="This is an AI assistant calling.")
+    async with an_office(vendors("fine", ms=10), gate=gate) as office:
+        async with dialling(office, opening=OPENING) as call:
+            held = await call.picked_up()
+            await until_said(office, held)
+            speak(held)
+
+        assert call.answers[0]["spoken"]["text"] == f"This is an AI assistant calling. {OPENING}"
+
+
+async def test_without_an_opening_the_first_words_carry_the_disclosure() -> None:
+    gate = OpenGate(disclosure="This is an AI assistant calling.")
+    async with an_office(vendors(), gate=gate) as office:
+        async with dialling(office) as call:
+            held = await call.picked_up()
+            held.leg.take(AnsweredBy("human"))
+        named = {"sessionId": held.session_id, "then": "return"}
+        first = await office.use("telephony.say", text="Hello.", **named)
+        second = await office.use("telephony.say", text="Are you there?", **named)
+
+        assert first["spoken"]["text"] == "This is an AI assistant calling. Hello."
+        assert second["spoken"]["text"] == "Are you there?"
+
+
+async def test_a_call_gives_back_what_it_set_aside() -> None:
+    async with an_office(vendors()) as office:
+        async with dialling(office, opening=OPENING, purpose="A table") as call:
+            held = await call.picked_up()
+            await until_said(office, held)
+            await office.calls.end(held.session_id, "done")
+        await until(lambda: bool(office.gate.given_back))
+        office.network.refuses = CarrierFailed("No route.")
+        with pytest.raises(CarrierFailed):
+            await office.use("telephony.call", to=NUMBER, forceNew=True)
+
+        assert [wish.purpose for wish in office.gate.wishes] == ["A table"]
+        [minutes] = office.gate.given_back
+        assert minutes is not None
+        assert 0 < minutes < 1
+
+
+async def test_a_call_is_not_placed_where_it_may_not_be_recorded() -> None:
+    async with an_office(vendors()) as office:
+        with pytest.raises(PolicyDenied):
+            await office.use("telephony.call", to=NUMBER, record=True)
+
+        assert office.gate.wishes == []

@@ -301,7 +301,7 @@ async def test_a_caller_who_hangs_up_is_told_of() -> None:
 async def test_a_voice_that_fails_is_the_tools_error() -> None:
     async with an_office(a_caller()) as office:
         await a_call(office)
-        office.vendors.speaker.fails = [ProviderFailed("The voice is hoarse.")]
+        office.vendors.speaker.fails = [ProviderFailed("The voice is hoarse.")] * 2
 
         with pytest.raises(ProviderFailed, match="hoarse"):
             await office.use("telephony.gather", prompt="Your PIN?")

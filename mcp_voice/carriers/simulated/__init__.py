@@ -33,6 +33,11 @@ class SimulatedCarrier:
         self._switchboard = switchboard
         self._ring = ring
 
+    def ready(self) -> None:
+        """Raise `NotConfigured` if nobody lives here."""
+        if self._ring is None:
+            raise NotConfigured("There are no simulated people here to be called.", advice="")
+
     async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
         """Let a simulated person's telephone ring; return the call's SID at once."""
         if self._ring is None:

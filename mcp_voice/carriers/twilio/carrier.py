@@ -41,6 +41,10 @@ class TwilioCarrier:
         await self._rest.update_call(session.call_sid, twiml)
         return True
 
+    def ready(self) -> None:
+        """Refuse. Raises `NotConfigured`."""
+        raise self._missing("placed", "Call a simulated person instead: sim:restaurant.")
+
     async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
         """Refuse. Raises `NotConfigured`."""
         raise self._missing("placed", "Call a simulated person instead: sim:restaurant.")
