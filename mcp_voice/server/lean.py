@@ -38,19 +38,35 @@ def _leaned(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any]) -> 
 
 
 def asked(schema: Any) -> Any:
-    """Say the same of arguments: that one may be left out says enough, so null and its default go.
+    """Say of arguments what a model needs to fill them in; what is checked besides, an error will say.
+
+    That one may be left out says enough, so null and its default go; so do lengths, and the type of a choice.
 
     >>> asked({"anyOf": [{"type": "string"}, {"type": "null"}], "default": None, "description": "Who."})
     {'type': 'string', 'description': 'Who.'}
+    >>> asked({"type": "string", "enum": ["warm", "cold"], "maxLength": 4})
+    {'enum': ['warm', 'cold']}
     """
     match schema:
         case {"anyOf": [{**kind}, {"type": "null"}], **more}:
             return asked({**kind, **{name: value for name, value in more.items() if name != "default"}})
+        case {"enum": [*_], "type": "string", **more}:
+            return asked({"enum": schema["enum"], **more})
         case dict():
-            return {name: asked(value) for name, value in schema.items()}
+            return {name: asked(value) for name, value in schema.items() if not _checked(name, value)}
         case list():
             return [asked(value) for value in schema]
     return schema
+
+
+def _checked(name: str, value: Any) -> bool:
+    """Whether a keyword only sets a bound that nobody comes near by writing a sensible argument."""
+    return not isinstance(value, dict) and (name in _BOUNDS or (name == "minimum" and value == 0))
+
+
+_BOUNDS: Final = frozenset(
+    {"minLength", "maxLength", "maxItems", "maximum", "examples", "additionalProperties"}
+)
 
 
 def hinted(annotations: Mapping[str, bool]) -> dict[str, bool]:

@@ -11,6 +11,7 @@ out), and of arguments nothing twice.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,9 @@ from mcp_voice.server.lean import asked, hinted
 if TYPE_CHECKING:
     from mcp_voice.settings import Spelling, Toolset
     from mcp_voice.tools.catalogue import Catalogue, Tool
+
+NAMED: Final = re.compile(r"\b(?:twilio|telephony|stt|tts|session)\.[a-z][A-Za-z]+\b")
+"""A tool, in a text."""
 
 AHEAD: Final = Path(__file__).with_name("listed.json")
 
@@ -74,4 +78,16 @@ def _told(description: Mapping[str, Any], names: "Spelling", *, lean: bool) -> d
         del spelled["outputSchema"]
         spelled["inputSchema"] = asked(spelled["inputSchema"])
         spelled["annotations"] = hinted(spelled["annotations"])
-    return spelled
+    return spelled if names == "dotted" else _respelled(spelled)
+
+
+def _respelled(value: Any) -> Any:
+    """Spell the tools that texts name as they are listed here."""
+    match value:
+        case str():
+            return NAMED.sub(lambda found: found[0].replace(".", "_"), value)
+        case dict():
+            return {name: _respelled(inner) for name, inner in value.items()}
+        case list():
+            return [_respelled(inner) for inner in value]
+    return value

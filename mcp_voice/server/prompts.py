@@ -1,7 +1,9 @@
 """What a user can ask an agent to do with a telephone, as MCP prompts.
 
+    place_call     call somebody for a purpose, and report
     take_message   answer a call and write down what it is about
     book_table     answer a restaurant's call and take a booking
+    phone_tree     get through a menu of keys to a person
 
 A prompt is a task and how to hold the call, in words for a model. The tools it
 names are read off its text; it is listed where all of them can be called, and
@@ -13,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from mcp_voice.errors import Invalid, NotFound
+from mcp_voice.server.listing import NAMED
 
 if TYPE_CHECKING:
     from mcp_voice.settings import Spelling
@@ -22,8 +25,6 @@ Given: TypeAlias = Mapping[str, str]
 
 LONGEST: Final = 200
 """Characters of an argument."""
-
-_TOOL: Final = re.compile(r"\b(?:twilio|telephony|stt|tts|session)\.[a-z][A-Za-z]+\b")
 
 
 class Parameter(NamedTuple):
@@ -44,11 +45,15 @@ class Prompt(NamedTuple):
     text: Callable[[Given], str]
 
 
-CALL: Final = """\
-How to hold the call: greet with telephony.say; it waits for the answer, and outcome and nextStep say what \
-came of it. If no call is live, none has come in yet: wait some seconds and try again. From the first answer \
-on, pass its sessionId. After pending, wait on with telephony.listen. If spoken says that you were \
-interrupted, the caller has heard no more than heardByCaller. When all is done, say goodbye with \
+ANSWER: Final = """\
+How to hold the call: wait for it with telephony.wait and take it with telephony.answer, \
+your greeting first. \
+"""
+
+HOLD: Final = """\
+outcome and nextStep say what came of what you did; from the first answer on, pass its sessionId. Speak with \
+telephony.say, which waits for the answer. After pending, wait on with telephony.listen. If spoken says that \
+you were interrupted, they have heard no more than heardByCaller. When all is done, say goodbye with \
 telephony.hangup: reason completed, and your last words as goodbye."""
 
 MANNERS: Final = """\
@@ -69,7 +74,7 @@ def _take_message(given: Given) -> str:
         "Find out who is calling, the number to call back, what it is about, and until when it matters. Read "
         "the number back in groups of digits, and the message in one sentence, and wait for a yes.",
         MANNERS,
-        CALL,
+        ANSWER + HOLD,
         "Afterwards write the message down for me: who, when, which number, what about, how urgent; the "
         "caller's own words in quotation marks, and what you are not sure of marked as such.",
     )
@@ -85,13 +90,59 @@ def _book_table(given: Given) -> str:
         "Unless you have a tool that shows which tables are free, call it a request that the restaurant "
         "will confirm. Read all of it back in one sentence, and wait for a yes.",
         MANNERS,
-        CALL,
+        ANSWER + HOLD,
         "Afterwards report party, day, time, name, the number that called, and whether the caller agreed to "
         "what you read back.",
     )
 
 
+def _place_call(given: Given) -> str:
+    whom = f"{given['who']} at {given['to']}" if "who" in given else given.get("to", "the number I give you")
+    return _lines(
+        f"Call {whom} for me.",
+        f"What for: {given['purpose']}." if "purpose" in given else "Ask me what for, if I have not said it.",
+        f"You may say or agree to this: {given['facts']}." if "facts" in given else "",
+        "Before you dial, tell me the number and your first words in one sentence each, unless I have "
+        "said to go ahead. Whatever they ask that I have not told you, say that you will ask and call "
+        "back.",
+        MANNERS,
+        "How to hold the call: dial with telephony.call; opening says who you are, for whom you call and "
+        "what for, in two short sentences. A machine: leave a message only if I asked for one. " + HOLD,
+        "Afterwards tell me what they said, in their own words where it matters, what was agreed, and "
+        "what is still open.",
+    )
+
+
+def _phone_tree(given: Given) -> str:
+    goal = given.get("goal", "a person")
+    return _lines(
+        f"Call {given.get('to', 'the number I give you')} and get through its menu to {goal}.",
+        f"What you may enter or say on the way: {given['facts']}." if "facts" in given else "",
+        "Listen to a menu to its end before you choose. Press keys with telephony.press, one choice at a "
+        "time, and note which keys led where. If no choice fits, try 0, then say operator, then wait. On "
+        "hold, use telephony.listen with until human. Enter no number that I have not given you.",
+        MANNERS,
+        "How to hold the call: dial with telephony.call, without opening: a menu does not listen to it. "
+        + HOLD,
+        "Once somebody answers, say who you are, for whom you call and what for, and ask them to wait for me "
+        "if I want to be put through (telephony.transfer). Afterwards give me the path of keys, how long it "
+        "took, and what was said.",
+    )
+
+
 PROMPTS: Final = (
+    Prompt(
+        "place_call",
+        "Call somebody",
+        "Call somebody for a purpose, hold the conversation, and report what was said and agreed.",
+        (
+            Parameter("to", "The number with country code, or sim:restaurant for practice."),
+            Parameter("who", "Who will answer."),
+            Parameter("purpose", "What the call is for."),
+            Parameter("facts", "What may be said and agreed to."),
+        ),
+        _place_call,
+    ),
     Prompt(
         "take_message",
         "Take a message",
@@ -114,12 +165,23 @@ PROMPTS: Final = (
         ),
         _book_table,
     ),
+    Prompt(
+        "phone_tree",
+        "Get through a phone menu",
+        "Call a number, find the way through its menu of keys, wait on hold, and reach a person.",
+        (
+            Parameter("to", "The number with country code, or sim:receptionist for practice."),
+            Parameter("goal", "Whom or what to reach."),
+            Parameter("facts", "What may be entered or said: a customer number, a name."),
+        ),
+        _phone_tree,
+    ),
 )
 
 
 def tools(text: str) -> frozenset[str]:
     """Return the tools that a text names, dotted."""
-    return frozenset(_TOOL.findall(text))
+    return frozenset(NAMED.findall(text))
 
 
 def listed(there: Collection[str]) -> list[Described]:
@@ -148,11 +210,16 @@ def written(name: str, arguments: Given, there: Collection[str], names: "Spellin
     prompt = next((each for each in _possible(there) if each.name == name), None)
     if prompt is None:
         raise NotFound("prompt", name[:64], advice="prompts/list names those there are.")
-    text = prompt.text(_checked(prompt, arguments))
-    if names == "underscore":
-        text = _TOOL.sub(lambda found: found[0].replace(".", "_"), text)
+    text = spelled(prompt.text(_checked(prompt, arguments)), names)
     content = {"type": "text", "text": text}
     return {"description": prompt.description, "messages": [{"role": "user", "content": content}]}
+
+
+def spelled(text: str, names: "Spelling") -> str:
+    """Return a text with the tools that it names spelled as they are listed."""
+    if names == "dotted":
+        return text
+    return NAMED.sub(lambda found: found[0].replace(".", "_"), text)
 
 
 def _possible(there: Collection[str]) -> Iterator[Prompt]:

@@ -23,7 +23,7 @@ def test_a_beep_is_told_once_through_noise(hz: int, decibels: int) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(460, 1_990), st.integers(120, 1_500), st.integers(0, 159))
+@given(st.integers(460, 1_990), st.integers(160, 1_500), st.integers(0, 159))
 def test_wherever_a_beep_is_cut_into_frames_its_length_and_pitch_are_the_same(
     hz: int, ms: int, shift: int
 ) -> None:

@@ -13,7 +13,7 @@ from tests.server.visitors import KINDS, Visitor, at_home, visiting
 
 pytestmark = pytest.mark.anyio
 
-NAMES = ["take_message", "book_table"]
+NAMES = ["place_call", "take_message", "book_table", "phone_tree"]
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -34,7 +34,12 @@ async def test_prompts_are_listed_with_what_they_take(visitor: Visitor) -> None:
 
     assert list(prompts) == NAMES
     taken = {name: [each.name for each in prompt.arguments or []] for name, prompt in prompts.items()}
-    assert taken == {"take_message": ["from", "about"], "book_table": ["party", "day", "time", "name"]}
+    assert taken == {
+        "place_call": ["to", "who", "purpose", "facts"],
+        "take_message": ["from", "about"],
+        "book_table": ["party", "day", "time", "name"],
+        "phone_tree": ["to", "goal", "facts"],
+    }
     for prompt in prompts.values():
         assert prompt.title
         assert prompt.description
@@ -59,7 +64,7 @@ async def test_a_message_is_taken_from_whom_and_about_what_is_expected(visitor: 
 @pytest.mark.parametrize(
     ("name", "given", "why"),
     [
-        ("place_call", {"to": "+12025550142"}, "There is no prompt 'place_call'"),
+        ("order_pizza", {"to": "+12025550142"}, "There is no prompt 'order_pizza'"),
         ("nope", {}, "There is no prompt 'nope'"),
         ("book_table", {"partty": "4"}, "partty: there is no such argument"),
         ("book_table", {"party": "four"}, "party: How many people: a number"),

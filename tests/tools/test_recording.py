@@ -107,7 +107,7 @@ async def test_who_does_not_wait_for_the_announcement_is_told_that_it_is_being_s
 
 
 async def test_an_announcement_that_is_cut_off_or_not_made_records_nothing(tmp_path: Path) -> None:
-    for fails in ([], [ProviderFailed("The voice is hoarse.")]):
+    for fails in ([], [ProviderFailed("The voice is hoarse.")] * 2):
         async with a_studio(tmp_path, "announce", Speaker(ms_per_character=60, fails=list(fails))) as (
             office,
             held,
