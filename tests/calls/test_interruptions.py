@@ -3,7 +3,20 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_voice.core.events import Clear, Close, Expect, HangUp, Partial, Play, SendAudio, SendClear, TurnDone
+from mcp_voice.core.audio import SILENCE_FRAME
+from mcp_voice.core.events import (
+    Audio,
+    Clear,
+    Close,
+    Expect,
+    HangUp,
+    Partial,
+    Play,
+    SendAudio,
+    SendClear,
+    TurnDone,
+    Watch,
+)
 from mcp_voice.core.events import Final as FinalWords
 from tests.calls.lines import VirtualCall, payload
 
@@ -71,6 +84,31 @@ def test_when_no_words_come_for_a_second_and_a_half_the_agent_goes_on() -> None:
     silent_at = call.now
 
     call.caller((False, 2.0))
+
+    assert 1.4 < call.when("resumed") - silent_at < 1.6
+
+
+def test_on_a_watched_line_the_agent_goes_on_as_soon() -> None:
+    call = VirtualCall()
+    call.take(Watch(frozenset({"human"})))
+    speak(call)
+    call.caller((False, 1.2), (True, 0.6))
+    silent_at = call.now
+
+    call.caller((False, 2.0))
+
+    assert 1.4 < call.when("resumed") - silent_at < 1.6
+
+
+def test_frames_of_another_size_leave_no_doubt_behind() -> None:
+    call = VirtualCall()
+    speak(call)
+    call.caller((False, 1.2), (True, 0.6))
+    silent_at = call.now
+
+    for _ in range(40):
+        call.pass_time(0.05)
+        call.take(Audio(SILENCE_FRAME[:80] * 5))
 
     assert 1.4 < call.when("resumed") - silent_at < 1.6
 
