@@ -14,26 +14,14 @@ import os
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from dotenv import dotenv_values
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    HttpUrl,
-    SecretStr,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-)
+from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -41,6 +29,51 @@ from pydantic_settings import (
 )
 
 from mcp_voice.errors import Invalid, NotConfigured
+from mcp_voice.settings.parts import (
+    Country,
+    Limits,
+    Log,
+    Media,
+    Names,
+    Numbers,
+    Outbound,
+    Part,
+    Prefix,
+    Protocol,
+    Recording,
+    Simulator,
+    Speech,
+    Twilio,
+)
+
+__all__ = [
+    "BORROWED",
+    "NESTED",
+    "PREFIX",
+    "Borrowed",
+    "Country",
+    "Limits",
+    "Log",
+    "Media",
+    "Names",
+    "Numbers",
+    "Outbound",
+    "Part",
+    "Port",
+    "Prefix",
+    "Protocol",
+    "Recording",
+    "Settings",
+    "Simulator",
+    "Speech",
+    "Spelling",
+    "Toolset",
+    "Twilio",
+    "guard",
+    "is_loopback",
+    "load",
+    "variable",
+]
 
 PREFIX: Final = "MCP_VOICE_"
 NESTED: Final = "__"
@@ -56,183 +89,6 @@ Spelling: TypeAlias = Literal["dotted", "underscore"]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
 
 _FILE: ContextVar[Path | None] = ContextVar("settings_file", default=None)
-
-
-def _listed(value: Any) -> Any:
-    """Take `a, b` for a list of two."""
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-    )
-
-
-Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
-Country: TypeAlias = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-Prefix: TypeAlias = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{0,14}$")]
-Numbers: TypeAlias = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")], ...], NoDecode, BeforeValidator(_listed)
-]
-
-
-class Part(BaseModel):
-    """A group of settings; a name that it does not have is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class Log(Part):
-    """What is written on stderr."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Annotated[
-        Literal["auto", "json", "pretty"],
-        Field(description="`auto` is pretty on a terminal and JSON elsewhere."),
-    ] = "auto"
-
-
-class Speech(Part):
-    """Who hears and who speaks when a call does not say."""
-
-    stt: Annotated[str, Field(min_length=1, description="The ear; local is this machine's own.")] = "local"
-    tts: Annotated[str, Field(min_length=1, description="The voice engine.")] = "local"
-    voice: Annotated[str | None, Field(description="One of the engine's voices; none takes its default.")] = (
-        None
-    )
-    cache_mb: Annotated[
-        int,
-        Field(ge=0, le=10_000, description="Disk for what was said before; 0 keeps nothing."),
-    ] = 50
-    fillers: Annotated[
-        Literal["auto", "off"],
-        Field(description="`auto` passes the time with a word while a slow agent thinks."),
-    ] = "auto"
-
-
-class Media(Part):
-    """How a call is listened to and spoken into."""
-
-    vad: Literal["auto", "webrtc", "silero", "energy", "off"] = "auto"
-    endpointing_ms: Annotated[int, Field(ge=50, le=10_000, description="Silence that ends a turn.")] = 500
-    barge_in_ms: Annotated[int, Field(ge=20, le=5_000, description="Voice that cuts the agent off.")] = 250
-    start_seconds: Annotated[
-        float, Field(gt=0, le=60, description="A socket says `start` in this time or goes.")
-    ] = 5.0
-    lead_ms: Annotated[
-        int, Field(ge=100, le=5_000, description="How far audio is sent ahead of its playing.")
-    ] = 500
-    max_calls: Annotated[int, Field(ge=1, description="Live calls at once.")] = 250
-    loopback_echo: Annotated[bool, Field(description="Play the caller's own voice back: a line test.")] = (
-        False
-    )
-
-
-class Recording(Part):
-    """Whether calls may be recorded. What the law asks differs from place to place and is the operator's to
-    know: for a caller whose place is unknown keep to the strictest, `off` or `announce`.
-    """
-
-    policy: Annotated[
-        Literal["off", "announce", "on"],
-        Field(description="off: never. announce: the announcement is said whole first. on: at once."),
-    ] = "off"
-    announcement: Annotated[str, Field(min_length=1, max_length=500, description="What is said first.")] = (
-        "This call is recorded."
-    )
-    days: Annotated[float, Field(gt=0, le=36_600, description="How long a recording is kept.")] = 30
-    folder: Annotated[
-        str | None,
-        Field(min_length=1, description="Where recordings are kept; none is beside the default store."),
-    ] = None
-
-
-class Protocol(Part):
-    """How MCP is spoken."""
-
-    max_wait_seconds: Annotated[
-        float, Field(ge=1, le=600, description="No tool waits longer; then it answers `pending`.")
-    ] = 25.0
-    moment_seconds: Annotated[
-        float,
-        Field(ge=0, description="An agent away for so long: its caller is asked to wait. 0 is never."),
-    ] = 20.0
-    leave_seconds: Annotated[
-        float, Field(ge=0, description="And for so long: the call ends with an apology. 0 is never.")
-    ] = 60.0
-    allowed_hosts: Annotated[
-        Names, Field(description="Host headers taken; `name:*` is any port. Loopback always is.")
-    ] = ()
-    allowed_origins: Annotated[Names, Field(description="Origin headers taken; loopback always is.")] = ()
-
-
-class Limits(Part):
-    """How often a caller may use a tool."""
-
-    rpm: Annotated[
-        dict[str, Annotated[int, Field(ge=0)]],
-        Field(description="Calls a minute by tool's name; 0 is no limit."),
-    ] = {}
-
-
-class Simulator(Part):
-    """The simulated people who can be called at `sim:…`."""
-
-    personas: Annotated[Path | None, Field(description="A folder of yours with more of them, *.yaml.")] = None
-    scripted: Annotated[bool, Field(description="They are told what is said, and need no ear.")] = False
-
-
-class Outbound(Part):
-    """Who may be dialled, and how much: `core/policy.py` is the rules. Nothing is, unless it is listed."""
-
-    home: Annotated[Country | None, Field(description="The country whose own spelling is read: `US`.")] = None
-    countries: Annotated[
-        Annotated[tuple[Country, ...], NoDecode, BeforeValidator(_listed)],
-        Field(description="ISO codes of countries whose ordinary numbers may be dialled."),
-    ] = ()
-    numbers: Annotated[Numbers, Field(description="Numbers that may be dialled, in E.164.")] = ()
-    domains: Annotated[
-        Names, Field(description="Domains of `sip:` addresses that may be called, and `client:<name>`.")
-    ] = ()
-    denied: Annotated[
-        Annotated[tuple[Prefix, ...], NoDecode, BeforeValidator(_listed)],
-        Field(description="Numbers, or how they begin, that are never dialled."),
-    ] = ()
-    do_not_call: Annotated[Numbers, Field(description="Numbers whose holders asked not to be called.")] = ()
-    concurrent: Annotated[int, Field(ge=0, description="Calls being made at once.")] = 2
-    per_number_per_day: Annotated[int, Field(ge=0, description="Calls a day to one number.")] = 3
-    calls_per_day: Annotated[int, Field(ge=0, description="Calls a day (UTC).")] = 50
-    minutes_per_day: Annotated[
-        int, Field(ge=0, description="Minutes a day; a call sets its longest aside.")
-    ] = 120
-    spend_per_day: Annotated[Decimal, Field(ge=0, description="Money a day, in the price's currency.")] = (
-        Decimal(10)
-    )
-    price_per_minute: Annotated[Decimal, Field(ge=0, description="What a minute is taken to cost.")] = (
-        Decimal("0.10")
-    )
-    ask_above: Annotated[
-        Decimal | None, Field(ge=0, description="A dearer call needs a human's approval; none asks for none.")
-    ] = None
-    max_minutes: Annotated[int, Field(ge=1, le=240, description="The longest call.")] = 30
-    quiet_hours: Annotated[bool, Field(description="Ask before calling somebody at night.")] = True
-    from_hour: Annotated[int, Field(ge=0, le=23, description="The callee's day begins.")] = 8
-    until_hour: Annotated[int, Field(ge=1, le=24, description="The callee's day ends.")] = 21
-    approval: Annotated[
-        Literal["ask", "always", "refuse"],
-        Field(description="ask a human about what is not listed; always ask; refuse instead of asking."),
-    ] = "ask"
-    disclosure: Annotated[
-        str | None,
-        Field(min_length=1, max_length=300, description="Said first; none says nothing."),
-    ] = "This is an AI assistant calling."
-
-
-class Twilio(Part):
-    """The account that carries the calls."""
-
-    account_sid: Annotated[str | None, Field(pattern=r"^AC[0-9a-fA-F]{32}$")] = None
-    auth_token: SecretStr | None = None
-    api_url: Annotated[
-        str, Field(pattern=r"^https?://[^/]", description="Where its REST API is; a test may have its own.")
-    ] = "https://api.twilio.com"
 
 
 class Settings(BaseSettings):
