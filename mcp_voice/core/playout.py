@@ -118,7 +118,7 @@ class Utterance:
 
 def _spoken(text: str, fraction: float) -> list[str]:
     """Return the words of a clause of which more than half has been said after a fraction of its time."""
-    left = fraction * len(text)
+    left = fraction * (len(text) + 1)  # each word with the space behind it
     kept = []
     for word in text.split():
         left -= len(word) + 1
