@@ -10,23 +10,25 @@ from typing import Any, Final
 from tests.bench import machine, rows
 from tests.bench.machine import elapsed, say
 
-PARTS: Final = ("dsp", "start", "tools", "playout", "media")
+PARTS: Final = ("dsp", "heard", "start", "tools", "turns", "playout", "media")
 
 ABOUT: Final = """\
 Measure the hot paths, each beside a floor taken in the same run.
 
   dsp     what is done with one 20 ms frame, in process
+  heard   whether the record of an interruption says what was played
   start   from `mcp-voice stdio` to the answer of tools/list
   tools   processor time of a tool call over streamable HTTP
+  turns   how long a caller waits for us, engines aside
   playout what callers hear of a blocked loop; calls lost in conversation
   media   calls on one core; what a frame costs, a call, a thousand calls
 """
 
 EXAMPLES: Final = """\
 examples:
-  make bench                                    everything, under 4 minutes
+  make bench                                    everything, about 5 minutes
   python -m tests.bench --quick                 shorter windows, for a first look
-  python -m tests.bench --only tools            one part; --only may be given again
+  python -m tests.bench tools heard             these parts alone
   python -m tests.bench --json build/bench.json the figures for a program too
 
 `ours` and `floor` move with the machine and with what else it does; `ratio` is what
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     machine.allow_files()
     found: list[rows.Row] = []
     more: dict[str, Any] = {}
-    for part in asked.only or PARTS:
+    for part in (*asked.parts, *(asked.only or ())) or PARTS:
         say(f"{part} …")
         try:
             lines, facts = import_module(f"tests.bench.{part}").run(quick=asked.quick)
@@ -70,6 +72,7 @@ def _parser() -> ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="part", help="measure these alone")
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part alone")
     parser.add_argument("--quick", action="store_true", help="a rough look: shorter windows, fewer rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")

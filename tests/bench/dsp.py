@@ -18,7 +18,7 @@ import msgspec
 from mcp_voice.carriers.twilio.wire import TwilioWire
 from mcp_voice.core.audio import SILENCE_FRAME, frames
 from mcp_voice.core.call import Call
-from mcp_voice.core.events import Audio, SendAudio
+from mcp_voice.core.events import Audio, SendAudio, Watch
 from mcp_voice.core.g711 import MULAW
 from mcp_voice.core.listener import Listener
 from mcp_voice.core.resample import Resampler
@@ -71,6 +71,7 @@ def run(*, quick: bool) -> tuple[list[Row], dict[str, Any]]:
         row("voice edges, energy", cost(VoiceEdges(EnergyVad()).hear, SPEECH), cost(EnergyVad(), pcm)),
         row("Call.take, silence", cost(_call(), SILENCE), cost(WebrtcVad(), [bytes(320)] * len(SILENCE))),
         row("Call.take, speech", cost(_call(), SPEECH), cost(WebrtcVad(), pcm)),
+        row("Call.take, speech, watching for a machine", cost(_watching(), SPEECH), cost(_call(), SPEECH)),
     ]  # fmt: skip
     return found, {}
 
@@ -115,6 +116,19 @@ def _spell(frame: bytes) -> str:
 def _call() -> Callable[[bytes], object]:
     call, times = Call(Listener(WebrtcVad())), count()
     return lambda frame: call.take(Audio(frame), next(times) * 0.02)
+
+
+def _watching() -> Callable[[bytes], object]:
+    """A call that is asked again and again who has answered: once it knows, it looks no longer."""
+    call, times, often = Call(Listener(WebrtcVad())), count(), 25
+
+    def take(frame: bytes) -> object:
+        number = next(times)
+        if number % often == 0:
+            call.take(Watch(frozenset({"machine", "beep"})), number * 0.02)
+        return call.take(Audio(frame), number * 0.02)
+
+    return take
 
 
 def _audioop() -> Any:
