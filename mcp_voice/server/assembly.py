@@ -312,6 +312,7 @@ def _neighbours(desk: Desk, settings: Settings, port: int) -> Neighbours:
         _local_url(settings, port),
         folders=[people.personas] if people.personas else [],
         scripted=people.scripted,
+        pace=people.pace,
         token=token.get_secret_value() if token else None,
     )
 

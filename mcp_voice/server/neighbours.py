@@ -27,7 +27,10 @@ log = structlog.get_logger(__name__)
 
 
 class Neighbours:
-    """Who can be rung, and who is in a call. `token` signs their way in, over the desk's `media_url`."""
+    """Who can be rung, and who is in a call. `token` signs their way in, over the desk's `media_url`.
+
+    They ring, think and hold the line for a `pace`th of the time that their personas say.
+    """
 
     def __init__(
         self,
@@ -36,12 +39,14 @@ class Neighbours:
         *,
         folders: Sequence[Path] = (),
         scripted: bool = False,
+        pace: float = 1.0,
         token: str | None = None,
     ) -> None:
         self._desk = desk
         self._media_url = media_url
         self._folders = folders
         self._scripted = scripted
+        self._pace = pace
         self._token = token
         self._tasks = set[asyncio.Task[None]]()
 
@@ -54,10 +59,10 @@ class Neighbours:
         from mcp_voice.simulator.casting import cast
         from mcp_voice.simulator.people import Senses
 
-        persona = cast(session.to or "", self._folders)
+        persona = cast(session.to or "", self._folders).hastened(self._pace)
         providers = self._desk.providers
         senses = Senses(providers.voice(), None if self._scripted else providers.ear())
-        task = asyncio.create_task(self._live(persona, senses, session, call_sid, ring_seconds))
+        task = asyncio.create_task(self._live(persona, senses, session, call_sid, ring_seconds / self._pace))
         self._tasks.add(task)
         task.add_done_callback(self._left)
 

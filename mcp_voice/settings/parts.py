@@ -127,6 +127,9 @@ class Simulator(Part):
 
     personas: Annotated[Path | None, Field(description="A folder of yours with more of them, *.yaml.")] = None
     scripted: Annotated[bool, Field(description="They are told what is said, and need no ear.")] = False
+    pace: Annotated[
+        float, Field(gt=0, le=100, description="How much sooner they answer, and shorter they let wait.")
+    ] = 1.0
 
 
 class Outbound(Part):

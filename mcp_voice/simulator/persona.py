@@ -175,6 +175,14 @@ class Persona(Shape):
         """The state it begins in."""
         return self.begin or next(iter(self.states))
 
+    def hastened(self, pace: float) -> "Persona":
+        """Return somebody who rings, thinks and plays music for a `pace`th of the time, and talks as before."""
+        if pace == 1.0:
+            return self
+        states = {name: _hastened(state, pace) for name, state in self.states.items()}
+        faster = {"rings": self.rings / pace, "thinks": self.thinks / pace, "states": states}
+        return self.model_copy(update=faster)
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Persona":
         faults = [*self._strangers(), *self._unknown_facts(), *self._bad_keys(), *self._circles()]
@@ -235,3 +243,11 @@ class Persona(Shape):
                 at = leads.get(at)
             if at == name:
                 yield f"states.{name}.goto: it leads back to itself at once"
+
+
+def _hastened(state: State, pace: float) -> State:
+    def music(doing: Doing) -> dict[str, Any]:
+        return {} if doing.music is None else {"music": doing.music / pace}
+
+    rules = tuple(rule.model_copy(update=music(rule)) for rule in state.when)
+    return state.model_copy(update={**music(state), "when": rules})
