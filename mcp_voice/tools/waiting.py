@@ -38,6 +38,9 @@ NEXT_STEP: Final[Mapping[Outcome, str]] = {
 LONGEST: Final = 600.0
 """Seconds that may be asked for; the ceiling cuts them down."""
 
+LAST_WORDS: Final = 4.0
+"""Seconds that the end of a call is waited for to be written: its last words, and why it ended."""
+
 ROUND: Final = 5.0
 """Seconds that a tool waits for a call to come back before it says so."""
 
@@ -178,8 +181,8 @@ async def wait(desk: Desk, talk: Talk, wanted: Ask, seconds: float) -> Reply:
 
 async def reply(desk: Desk, talk: Talk, wanted: Ask, outcome: Outcome) -> Reply:
     """Tell what has come of it."""
-    session = await record(desk, talk)
     known, spoken = talk.conversation, wanted.spoken
+    session = await (_finished if known.ended else record)(desk, talk)
     return Reply(
         session_id=talk.session_id,
         status=session.status,
@@ -192,6 +195,18 @@ async def reply(desk: Desk, talk: Talk, wanted: Ask, outcome: Outcome) -> Reply:
         timing_ms=session.turns[-1].timing_ms if session.turns else {},
         next_step=NEXT_STEP[outcome],
     )
+
+
+async def _finished(desk: Desk, talk: Talk) -> Session:
+    """Return the record of a call that has ended when it is whole, or as it is after a time."""
+    with anyio.move_on_after(min(LAST_WORDS, talk.conversation.patience)):
+        while True:
+            bell = desk.talks.bell
+            session = await record(desk, talk)
+            if session.closed:
+                return session
+            await bell.wait()
+    return await record(desk, talk)
 
 
 async def record(desk: Desk, talk: Talk) -> Session:
