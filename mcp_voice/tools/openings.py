@@ -55,7 +55,8 @@ async def open_call(desk: Desk, talk: Talk, session: Session, opening: Opening) 
     if known.ended or call is None:
         return
     if session.direction == "outbound":
-        call.ask(Watch(frozenset({"machine"})))
+        leaves = opening.on_voicemail == "leave" and ask.says is not None
+        call.ask(Watch(frozenset({"machine", "beep"} if leaves else {"machine"})))
     if opening.record:
         with suppress(VoiceError):  # it is in the log; the call goes on without
             await start_recording(desk, call)
@@ -106,16 +107,13 @@ async def _leave_message(
     known = talk.conversation
     call.ask(Clear("voicemail"))
     call.ask(Watch(frozenset({"beep"})))
-    before = known.beeps
-    await talk.until(lambda: known.ended or known.beeps > before, NO_BEEP)
+    await talk.until(lambda: known.ended or known.beeps > 0, NO_BEEP)  # it may be what gave it away
     ask.spoken = None
-    leave = HangUp("message_left", after_playout=True)
-    desk.drawer(Mouths).say(
-        call, talk, ask, speaks, config, interruptible=False, then=leave, preface=disclosed
-    )
+    desk.drawer(Mouths).say(call, talk, ask, speaks, config, interruptible=False, preface=disclosed)
     await talk.until(lambda: known.ended or ask.failed is not None or _said(ask))
     if _said(ask):
         talk.settle(ask, "voicemail")
+    call.ask(HangUp("message_left", after_playout=True))  # not before: its end would be what came of the ask
 
 
 def _said(ask: Ask) -> bool:
