@@ -176,7 +176,7 @@ class Persona(Shape):
         return self.begin or next(iter(self.states))
 
     def hastened(self, pace: float) -> "Persona":
-        """Return somebody who rings, thinks and plays music for a `pace`th of the time, and talks as before."""
+        """Return somebody who rings, thinks and plays music for a `pace`th of the time; the rest stays."""
         if pace == 1.0:
             return self
         states = {name: _hastened(state, pace) for name, state in self.states.items()}
