@@ -37,8 +37,7 @@ async def main(url: str, era: Era, patience: float) -> bool:
         session_id = await call_comes(client)
         print(f"A call: {session_id}, over MCP {client.protocol_version}.", file=sys.stderr)
         report = await hold(client)
-        record = await client.call_tool("session_get", {"sessionId": session_id, "detail": "concise"})
-    status = (record.structured_content or {})["session"]["status"]
+        status = await is_over(client, session_id)
     booked = json.loads(report)
     print(json.dumps({**booked, "status": status}))
     return bool(booked["booked"])
@@ -54,6 +53,17 @@ async def call_comes(client: Client) -> str:
             if session["status"] == "active":
                 return str(session["sessionId"])
         await asyncio.sleep(0.5)
+
+
+async def is_over(client: Client, session_id: str) -> str:
+    """Wait, for ten seconds at most, until the goodbye is said and the call closed; return its status."""
+    status = ""
+    for _ in range(20):
+        record = await client.call_tool("session_get", {"sessionId": session_id, "detail": "concise"})
+        if (status := str((record.structured_content or {})["session"]["status"])) == "closed":
+            break
+        await asyncio.sleep(0.5)
+    return status
 
 
 async def hold(client: Client) -> str:

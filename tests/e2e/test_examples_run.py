@@ -20,7 +20,7 @@ from tests.e2e.processes import environment, running
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = ("langgraph_agent", "openai_agents", "pydantic_ai_agent")
-SERVE = ("serve", "--public-port", "0", "--private-port", "0", "--vad", "webrtc", "--store", "memory:")
+SERVE = ("serve", "--public-port", "0", "--private-port", "0", "--store", "memory:")
 
 SAID = {
     "for-four": "for four people please",
