@@ -219,6 +219,9 @@ class Network:
             raise NotFound("carrier", name)
         return self
 
+    def vocabulary(self, to: str) -> tuple[str, ...]:
+        return ()
+
     def ready(self) -> None:
         if self.refuses is not None:
             raise self.refuses

@@ -51,8 +51,9 @@ class Thresholds:
 
     greeting: float = 1.8
     """Asterisk's AMD takes 1.5; "Good morning, Smith and Sons" needs a little more."""
-    machine: float = 2.8
-    """Twilio's MachineDetectionSpeechThreshold is 2.4: then a slow person is a machine more often."""
+    machine: float = 4.5
+    """Twilio's MachineDetectionSpeechThreshold is 2.4, for calls to people's homes. A business says its name,
+    who speaks and how they can help, which takes four; and to hang up on a person is the worse mistake."""
     settled: float = 0.8
     """Asterisk's after_greeting_silence. Longer than a pause for breath, shorter than a person's patience."""
     patience: float = 1.6

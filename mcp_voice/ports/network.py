@@ -19,6 +19,12 @@ class Carrier(Protocol):
     def ready(self) -> None:
         """Raise `NotConfigured` if it cannot place calls at all: before a human is asked to approve one."""
 
+    def vocabulary(self, to: str) -> tuple[str, ...]:
+        """Return what whoever answers there may say, where that is known: a small recogniser needs it.
+
+        Raises `NotFound` for somebody there is not, `Invalid` for one who cannot be used.
+        """
+
     async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
         """Call whom the session is to reach (`session.to`); return the call's name with the carrier.
 

@@ -181,17 +181,11 @@ async def assemble(
         _warm(vad)
         calls = await stack.enter_async_context(
             Calls(
-                store=store,
-                providers=providers,
-                counts=counts,
-                make_vad=vad,
-                make_wire=TwilioWire,
-                carrier_of=_carrier_of,
-                rules=_rules(settings.media, settings.speech),
-                talks=talks,
+                store=store, providers=providers, counts=counts, make_vad=vad, make_wire=TwilioWire,
+                carrier_of=_carrier_of, rules=_rules(settings.media, settings.speech), talks=talks,
                 shelf=shelf,
             )
-        )
+        )  # fmt: skip
         media_url = _media_url(settings, public_port)
         carriers: dict[str, Carrier] = {
             "twilio": TwilioCarrier(await _account(settings.twilio, stack), media_url)
@@ -214,17 +208,22 @@ async def assemble(
             recordings=shelf,
         )
         neighbours = _neighbours(desk, settings, public_port)
-        carriers["simulator"] = SimulatedCarrier(calls, neighbours.ring)
+        carriers["simulator"] = SimulatedCarrier(calls, neighbours.ring, neighbours.vocabulary)
         stack.push_async_callback(desk.aclose)
         stack.push_async_callback(neighbours.aclose)
         if alone:
             await bury(desk)
-        tasks = await stack.enter_async_context(anyio.create_task_group())
-        stack.callback(tasks.cancel_scope.cancel)
-        tasks.start_soon(sweep, desk, settings.sweep_seconds)
-        tasks.start_soon(_prepare)
-        tasks.start_soon(warm, providers, settings.speech.voice)
+        await _begin_chores(desk, settings, stack)
         yield House(settings, counts, store, calls, desk, limiter, catalogue, updates, approvals)
+
+
+async def _begin_chores(desk: Desk, settings: Settings, stack: AsyncExitStack) -> None:
+    """Begin what is done beside the calls, until the house is closed."""
+    tasks = await stack.enter_async_context(anyio.create_task_group())
+    stack.callback(tasks.cancel_scope.cancel)
+    tasks.start_soon(sweep, desk, settings.sweep_seconds)
+    tasks.start_soon(_prepare)
+    tasks.start_soon(warm, desk.providers, settings.speech.voice)
 
 
 def _gate(outbound: Outbound, approvals: Approvals, counts: Counts) -> Porter:

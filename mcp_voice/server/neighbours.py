@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -22,6 +22,9 @@ from mcp_voice.tools.session import finish
 if TYPE_CHECKING:
     from mcp_voice.simulator.people import Senses
     from mcp_voice.simulator.persona import Persona
+
+MOST_LINES: Final = 200
+"""What an ear of ours is told to expect, at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +52,13 @@ class Neighbours:
         self._pace = pace
         self._token = token
         self._tasks = set[asyncio.Task[None]]()
+
+    def vocabulary(self, to: str) -> tuple[str, ...]:
+        """Return what somebody may say. Raises `NotFound`, `Invalid`."""
+        from mcp_voice.simulator.casting import cast
+        from mcp_voice.simulator.person import lines_of
+
+        return tuple(lines_of(cast(to, self._folders)))[:MOST_LINES]
 
     async def ring(self, session: Session, call_sid: str, ring_seconds: float) -> None:
         """Let the telephone ring at `session.to`; return at once.

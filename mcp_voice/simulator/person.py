@@ -12,7 +12,7 @@ false`) goes on with its announcement whatever is said. Keys work at any time.
 
 import re
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -356,3 +356,17 @@ def phrases_of(persona: Persona) -> Sequence[str]:
 
 def _word(text: str, word: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def lines_of(persona: Persona) -> Sequence[str]:
+    """What it may say, whole and by sentence; what depends on what it heard is not known beforehand."""
+    said = [_filled(text, persona.facts) for _, doing in persona.doings() for text in doing.say]
+    whole = [text for text in said if text is not None]
+    parts = [part for text in whole for part in re.split(r"(?<=[.!?])\s+", text)]
+    return list(dict.fromkeys(part.strip() for part in (*whole, *parts) if re.search(r"[A-Za-z]", part)))
+
+
+def _filled(text: str, facts: Mapping[str, str]) -> str | None:
+    if any(name not in facts for name in PLACE.findall(text)):
+        return None
+    return PLACE.sub(lambda found: facts[found[1]], text)

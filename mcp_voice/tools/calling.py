@@ -190,7 +190,9 @@ async def _place(desk: Desk, ask: Call, carrier: str, admission: Admission) -> S
     """Start the call's record, dial, and see to its first words. Raises what `Carrier.dial` raises."""
     session = begin(
         f"dial_{token_hex(16)}",
-        SessionConfig(language=ask.language, voice=ask.voice),
+        SessionConfig(
+            language=ask.language, voice=ask.voice, phrases=desk.carriers[carrier].vocabulary(admission.to)
+        ),
         desk.now(),
         direction="outbound",
         to=admission.to,

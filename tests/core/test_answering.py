@@ -32,11 +32,11 @@ def test_a_short_greeting_and_then_silence_is_a_person() -> None:
 def test_a_greeting_that_goes_on_is_a_machine() -> None:
     found = verdict((VOICE, 0.5))
 
-    assert found == Verdict("machine", "2.8 s of speech without a pause to answer", after_ms=3_300)
+    assert found == Verdict("machine", "4.5 s of speech without a pause to answer", after_ms=5_000)
 
 
 def test_a_machine_that_takes_breath_is_a_machine_all_the_same() -> None:
-    assert who(verdict((VOICE, 0.2), (SILENCE, 1.5), (VOICE, 2.0), (SILENCE, 3.5))) == "machine"
+    assert who(verdict((VOICE, 0.2), (SILENCE, 1.5), (VOICE, 2.0), (SILENCE, 5.5))) == "machine"
 
 
 def test_after_a_greeting_of_two_seconds_it_waits_longer_for_a_person() -> None:

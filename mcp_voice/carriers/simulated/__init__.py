@@ -29,9 +29,15 @@ class SimulatedCarrier:
 
     name = "simulator"
 
-    def __init__(self, switchboard: Switchboard, ring: Ring | None = None) -> None:
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        ring: Ring | None = None,
+        vocabulary: Callable[[str], tuple[str, ...]] = lambda to: (),
+    ) -> None:
         self._switchboard = switchboard
         self._ring = ring
+        self.vocabulary = vocabulary
 
     def ready(self) -> None:
         """Raise `NotConfigured` if nobody lives here."""

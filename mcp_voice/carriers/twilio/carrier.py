@@ -41,6 +41,10 @@ class TwilioCarrier:
         await self._rest.update_call(session.call_sid, twiml)
         return True
 
+    def vocabulary(self, to: str) -> tuple[str, ...]:
+        """Say nothing: who knows what people say."""
+        return ()
+
     def ready(self) -> None:
         """Refuse. Raises `NotConfigured`."""
         raise self._missing("placed", "Call a simulated person instead: sim:restaurant.")
