@@ -10,13 +10,14 @@ from typing import Any, Final
 from tests.bench import machine, rows
 from tests.bench.machine import elapsed, say
 
-PARTS: Final = ("dsp", "heard", "start", "tools", "turns", "playout", "media")
+PARTS: Final = ("dsp", "heard", "barge", "start", "tools", "turns", "playout", "media")
 
 ABOUT: Final = """\
 Measure the hot paths, each beside a floor taken in the same run.
 
   dsp     what is done with one 20 ms frame, in process
   heard   whether the record of an interruption says what was played
+  barge   how soon a voice that cuts in is obeyed
   start   from `mcp-voice stdio` to the answer of tools/list
   tools   processor time of a tool call over streamable HTTP
   turns   how long a caller waits for us, engines aside
