@@ -6,7 +6,7 @@ documents show it. Nested bodies are lifted to the top, and then there is one
 shape, which is also what the tools' schemas show.
 
     >>> read_media({"event": "dtmf", "streamSid": "MZ1", "dtmf": {"digit": "5"}})
-    ('MZ1', Digit(digit='5'))
+    ('MZ1', Digit())
 """
 
 from collections.abc import Mapping

@@ -233,6 +233,7 @@ async def test_one_change_is_announced_at_once_and_not_again() -> None:
         ResourceUpdated("voice://sessions/a"),
         ResourceUpdated("voice://sessions/a/transcript"),
         ResourceUpdated("voice://sessions/a/events"),
+        ResourceUpdated("voice://sessions/a/recording"),
         ResourceUpdated("voice://sessions"),
         ResourcesListChanged(),
     ]
