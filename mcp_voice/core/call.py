@@ -60,6 +60,10 @@ LAPSE: Final = 0.5
 """Seconds without a frame after which an open utterance is taken as having fallen silent.
 Twilio sends fifty frames a second, silence included, but drops audio when a network clogs."""
 
+LATE: Final = 0.1
+"""Seconds by which a look for missing frames may come late and still prove something. A process that was
+held up is told the time before it has read what came meanwhile: it reads first, and looks again."""
+
 OWED: Final = 2.0
 """Seconds in which words may still be the answer to our `Finalize`, and no endpoint of the ear's own."""
 
@@ -91,6 +95,7 @@ class Call:
         self._finalized_at: float | None = None
         self._framer = Framer()
         self._framed_at = 0.0
+        self._looks_at = 0.0
         self._speaking = False
         self._leaving: str | None = None
         self.closed = False
@@ -105,11 +110,11 @@ class Call:
         if self._speaking or (self._leaving and speaker.doubt is None):
             wishes.append(self.plays_until)
         if self._post.lookout is not None or (listener is not None and listener.busy):
-            wishes.append(self._framed_at + LAPSE)
+            wishes.append(max(self._framed_at + LAPSE, self._looks_at))
         if self._keys.wakes_at is not None:
             wishes.append(self._keys.wakes_at)
         if listener is not None and speaker.doubt is not None:
-            wishes.append(self._framed_at + speaker.doubt.patience(listener.end_of_turn))
+            wishes.append(self._framed_at + speaker.doubt.patience(listener.end_of_turn, owed=self._owed))
         return min(wishes) if wishes else None
 
     @property
@@ -158,6 +163,8 @@ class Call:
                 return self._expect(news.kind)
             case EarFailed():
                 self._deaf = not news.recovered
+                if self._deaf:
+                    self._finalized_at = None
                 return (Note("error", {"code": news.code, "message": news.why, "recovered": news.recovered}),)
             case Connected():
                 return ()
@@ -250,10 +257,11 @@ class Call:
 
     def _lapse(self, now: float) -> list[Effect]:
         """Take a stream that stopped sending in mid-speech as silent."""
-        listener = self._listener
-        if listener is None or now < self._framed_at + LAPSE:
+        listener, look = self._listener, max(self._framed_at + LAPSE, self._looks_at)
+        if listener is None or now < look or (self._post.lookout is None and not listener.busy):
             return []
-        if self._post.lookout is None and not listener.busy:
+        if now > look + LATE:
+            self._looks_at = now + LAPSE
             return []
         self._framed_at = now
         effects = self._act(listener.elapse(LAPSE), now) if listener.busy else []
@@ -299,13 +307,18 @@ class Call:
             return []
         return self._act(listener.endpoint(), now) if words.ends_turn and words.text else []
 
+    @property
+    def _owed(self) -> bool:
+        """Whether the ear has promised words, if only to say that there were none."""
+        return self._finalized_at is not None and self._listener is not None and not self._listener.continuous
+
     def _wonder(self, now: float) -> list[Effect]:
         """See whether a silence is the answer to a doubt."""
         listener = self._listener
         if self._speaker.doubt is None or listener is None:
             return []
         quiet = listener.silent_ms / 1000 + (now - self._framed_at) + _LEAST
-        effects = self._speaker.wonder(now, quiet, listener.end_of_turn)
+        effects = self._speaker.wonder(now, quiet, listener.end_of_turn, owed=self._owed)
         return effects + self._floor(now) if effects else effects
 
     # ─── the end ─────────────────────────────────────────────────────────────

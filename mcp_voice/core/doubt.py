@@ -19,8 +19,8 @@ from mcp_voice.core.events import Final
 from mcp_voice.core.playout import Utterance
 
 WORDLESS: Constant = 1.0
-"""Seconds that words may take to come when the caller's turn is over; a recogniser that has begun to
-make some out gets `HALF_HEARD`."""
+"""Seconds that words may take to come when the caller's turn is over, from a recogniser that may have none
+to say; one that has begun to make some out gets `HALF_HEARD`."""
 
 HALF_HEARD: Constant = 3.5
 LONGEST: Constant = 10.0
@@ -74,6 +74,8 @@ class Doubt:
             return True
         return False if words.ends_turn else None
 
-    def patience(self, end_of_turn: float) -> float:
-        """How long the caller has to have been silent for there to have been nothing."""
+    def patience(self, end_of_turn: float, *, owed: bool) -> float:
+        """How long the caller has to have been silent for there to have been nothing: an answer is waited for."""
+        if owed:
+            return LONGEST
         return end_of_turn + (HALF_HEARD if self.half_heard else WORDLESS)

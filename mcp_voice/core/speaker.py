@@ -127,14 +127,17 @@ class Speaker:
         late, self._late = self._late, False
         return late and says_something(words.text) and self.playout.playing(now)
 
-    def wonder(self, now: float, quiet: float, end_of_turn: float) -> list[Effect]:
-        """See whether the caller has been `quiet` for so long that they cannot have meant to speak."""
+    def wonder(self, now: float, quiet: float, end_of_turn: float, *, owed: bool) -> list[Effect]:
+        """See whether the caller has been `quiet` for so long that they cannot have meant to speak.
+
+        While the ear has yet to say what it heard (`owed`), only that can tell.
+        """
         doubt = self.doubt
         if doubt is None:
             return []
         if now >= doubt.cut_at + LONGEST:
             return self.settle(now, heard=False)
-        if quiet < doubt.patience(end_of_turn):
+        if quiet < doubt.patience(end_of_turn, owed=owed):
             return []
         self._late = True
         return self.go_on(now)

@@ -51,7 +51,11 @@ class Ear(Protocol):
         """Take audio; `onset` marks an utterance's first piece, pre-roll included."""
 
     def finalize(self) -> None:
-        """The caller fell silent: make the words final."""
+        """The caller fell silent: make the words final.
+
+        An ear that is not `continuous` answers each time, with a `Final` (empty, if there were no words)
+        or with `EarFailed`: an interruption is not judged before.
+        """
 
     def heard(self) -> AsyncIterator[Heard]:
         """Yield words as they come, until `aclose`."""

@@ -38,8 +38,10 @@ class VirtualCall:
     `ear` are the words that each `Finalize` yields, in order, after `stt` seconds.
     """
 
-    def __init__(self, *ear: str, stt: float = 0.1, patience: Patience | None = None) -> None:
-        self.call = Call(Listener(loud, patience or Patience()))
+    def __init__(
+        self, *ear: str, stt: float = 0.1, patience: Patience | None = None, continuous: bool = False
+    ) -> None:
+        self.call = Call(Listener(loud, patience or Patience(), continuous=continuous))
         self.now = 100.0
         self.effects: list[tuple[float, Effect]] = []
         self._words = list(ear)

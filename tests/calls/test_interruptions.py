@@ -1,5 +1,6 @@
 """What becomes of interruptions: those that are meant, and those that are not."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from mcp_voice.core.events import (
     Audio,
     Clear,
     Close,
+    EarFailed,
     Expect,
     HangUp,
     Partial,
@@ -78,7 +80,7 @@ def test_words_that_cut_the_agent_off_keep_the_floor() -> None:
 
 
 def test_when_no_words_come_for_a_second_and_a_half_the_agent_goes_on() -> None:
-    call = VirtualCall()
+    call = VirtualCall(continuous=True)
     speak(call)
     call.caller((False, 1.2), (True, 0.6))
     silent_at = call.now
@@ -89,7 +91,7 @@ def test_when_no_words_come_for_a_second_and_a_half_the_agent_goes_on() -> None:
 
 
 def test_on_a_watched_line_the_agent_goes_on_as_soon() -> None:
-    call = VirtualCall()
+    call = VirtualCall(continuous=True)
     call.take(Watch(frozenset({"human"})))
     speak(call)
     call.caller((False, 1.2), (True, 0.6))
@@ -101,7 +103,7 @@ def test_on_a_watched_line_the_agent_goes_on_as_soon() -> None:
 
 
 def test_frames_of_another_size_leave_no_doubt_behind() -> None:
-    call = VirtualCall()
+    call = VirtualCall(continuous=True)
     speak(call)
     call.caller((False, 1.2), (True, 0.6))
     silent_at = call.now
@@ -114,7 +116,7 @@ def test_frames_of_another_size_leave_no_doubt_behind() -> None:
 
 
 def test_a_stream_that_stops_sending_leaves_no_doubt_behind() -> None:
-    call = VirtualCall()
+    call = VirtualCall(continuous=True)
     speak(call)
     call.caller((False, 1.2), (True, 0.6))
 
@@ -124,7 +126,7 @@ def test_a_stream_that_stops_sending_leaves_no_doubt_behind() -> None:
 
 
 def test_words_that_come_after_all_cut_the_agent_off_again_and_for_good() -> None:
-    call = VirtualCall("wait a moment", stt=1.5)
+    call = VirtualCall("wait a moment", stt=1.5, continuous=True)
     speak(call)
 
     call.caller((False, 1.2), (True, 0.6), (False, 5.0))
@@ -134,6 +136,31 @@ def test_words_that_come_after_all_cut_the_agent_off_again_and_for_good() -> Non
     ]  # fmt: skip
     assert len(list(call.all(SendClear))) == 2
     assert the_turn(call).interrupted
+
+
+@pytest.mark.parametrize(("words", "kinds"), [("wait a moment", []), ("", ["resumed"])])
+def test_a_slow_ear_that_always_answers_is_waited_for(words: str, kinds: list[str]) -> None:
+    call = VirtualCall(words, stt=6.0)
+    speak(call)
+
+    call.caller((False, 1.2), (True, 0.6), (False, 6.0))
+    before = call.notes("resumed")
+    call.caller((False, 1.0))
+
+    assert not before
+    assert [note.kind for note in call.notes("resumed")] == kinds
+    assert len(list(call.all(SendClear))) == 1
+
+
+def test_an_ear_that_fails_owes_nothing_any_more() -> None:
+    call = VirtualCall()
+    speak(call)
+    call.caller((False, 1.2), (True, 0.6), (False, 1.0))
+
+    call.take(EarFailed("provider_failed", "gone", recovered=False))
+    call.caller((False, 1.0))
+
+    assert len(call.notes("resumed")) == 1
 
 
 def test_the_heard_words_span_a_resume() -> None:

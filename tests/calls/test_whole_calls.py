@@ -332,3 +332,18 @@ def test_a_clear_that_a_tool_asks_for_is_not_the_callers_doing() -> None:
 
     assert not call.notes("interrupted")
     assert call.notes("agentCut")[0].data["heardByCaller"] == "one two"
+
+
+def test_a_process_that_was_held_up_reads_what_came_before_it_takes_the_caller_for_silent() -> None:
+    call = VirtualCall("hello there")
+    call.caller((True, 0.5))
+
+    call.now += 0.8  # held up: then it is told the time before it reads
+    call.take(Tick())
+    for _ in range(40):
+        call.take(Audio(VOICE))
+    call.caller((True, 0.5))
+
+    assert list(call.all(Finalize)) == []
+    call.caller((False, 1.0))
+    assert len(list(call.all(Finalize))) == 1
