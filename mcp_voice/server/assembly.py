@@ -213,6 +213,7 @@ async def assemble(
         stack.push_async_callback(neighbours.aclose)
         if alone:
             await bury(desk)
+        await _prepare()
         await _begin_chores(desk, settings, stack)
         yield House(settings, counts, store, calls, desk, limiter, catalogue, updates, approvals)
 
@@ -222,7 +223,6 @@ async def _begin_chores(desk: Desk, settings: Settings, stack: AsyncExitStack) -
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     tasks.start_soon(sweep, desk, settings.sweep_seconds)
-    tasks.start_soon(_prepare)
     tasks.start_soon(warm, desk.providers, settings.speech.voice)
 
 
@@ -240,7 +240,7 @@ def _warm(make: Callable[[], Vad] | None) -> None:
 
 
 async def _prepare() -> None:
-    """Import, in a thread, what the first words of the first call would otherwise wait for."""
+    """Import what the first words of the first call would otherwise wait for: while it lasts no call is heard."""
     for module in ("speakable", "watch"):
         await anyio.to_thread.run_sync(import_module, f"mcp_voice.core.{module}", abandon_on_cancel=True)
 
