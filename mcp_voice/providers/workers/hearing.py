@@ -279,7 +279,9 @@ class Hearing:
 
 
 def main() -> None:
-    """Serve the parent."""
+    """Serve the parent, after whoever else needs the processor: it has calls to keep up with."""
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(5)
     line: Line[HearingAsk] = Line(msgspec.msgpack.Decoder(HearingAsk))
     Hearing(line, Recogniser()).work()
 
