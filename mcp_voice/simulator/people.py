@@ -159,6 +159,8 @@ class Presence:
                         task.result()
                 self._perceive()
                 await self.caller.news()
+            self._perceive()
+            self._hear_out(self.caller.now)
             await self._last_words(tasks[1])
         finally:
             for task in [*tasks, *([self._doing] if self._doing else [])]:
@@ -211,12 +213,7 @@ class Presence:
                 self._pass(now, onset=True)
                 self._take(AgentSpeaks())
             case "agent_silent":
-                self._pass(now)
-                self._given = None
-                if self.ear is not None:
-                    self.ear.finalize()
-                    self._awaited.append(not self._pressed)
-                self._pressed = False
+                self._hear_out(now)
                 self._take(Silent(happening.at, owed=any(self._awaited)))
 
     def _pass(self, now: float, *, onset: bool = False) -> None:
@@ -228,6 +225,17 @@ class Presence:
         if until > self._given:
             self.ear.hear(sound.ljust(until - self._given, _SILENCE), onset=onset)
             self._given = until
+
+    def _hear_out(self, now: float) -> None:
+        """End what the ear is given, if it is given anything: the agent is silent, or gone."""
+        if self._given is None:
+            return
+        self._pass(now)
+        self._given = None
+        if self.ear is not None:
+            self.ear.finalize()
+            self._awaited.append(not self._pressed)
+        self._pressed = False
 
     def _find_keys(self, now: float) -> None:
         """Listen for the tones of keys in what has been played."""
