@@ -49,10 +49,14 @@ class Parrot:
     def __init__(self) -> None:
         self.heads: dict[str, np.ndarray] = {}
 
-    async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[bytes, None]:
+    def sound(self, text: str) -> bytes:
+        """Return mu-law that is known from now on."""
         sound = sound_of(text)
         self.heads[text] = sound[:HEAD].astype(float)
-        audio = MULAW.encode(sound.tobytes())
+        return MULAW.encode(sound.tobytes())
+
+    async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[bytes, None]:
+        audio = self.sound(text)
         for at in range(0, len(audio), 800):
             yield audio[at : at + 800]
 

@@ -15,7 +15,6 @@ from mcp_voice.providers import Registry
 from mcp_voice.server import assembly
 from mcp_voice.server.assembly import House
 from tests.e2e.parrot import Parrot
-from tests.e2e.virtual import virtual_clocks
 from tests.server.test_assembly import at_home, settings
 
 PACE: Final = 10.0
@@ -33,8 +32,8 @@ Rules: TypeAlias = Sequence[tuple[str, str]]
 
 
 @asynccontextmanager
-async def a_house_of_parrots() -> AsyncIterator[tuple[House, str]]:
-    """Open a house where everybody speaks and hears as parrots do; yield it and its private address."""
+async def a_house_of_parrots(parrot: Parrot) -> AsyncIterator[tuple[House, str, str]]:
+    """Open a house where everybody speaks and hears as a parrot does; yield it and its two addresses."""
     given = settings(
         simulator__scripted=True,
         simulator__pace=PACE,
@@ -42,16 +41,16 @@ async def a_house_of_parrots() -> AsyncIterator[tuple[House, str]]:
         speech__stt="parrot",
         speech__tts="parrot",
     )
-    with virtual_clocks(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             assembly,
             "_providers",
             lambda settings, counts, store: Registry(
-                counts, hears="parrot", speaks="parrot", also={"parrot": Parrot()}
+                counts, hears="parrot", speaks="parrot", also={"parrot": parrot}
             ),
         )
-        async with at_home(given) as (house, _, private):
-            yield house, private
+        async with at_home(given) as found:
+            yield found
 
 
 @dataclass

@@ -10,8 +10,9 @@ from mcp import Client
 from mcp_voice.server.assembly import House
 from mcp_voice.simulator.casting import cast
 from mcp_voice.simulator.people import Senses, converse
+from tests.e2e.parrot import Parrot
 from tests.e2e.rehearsing import ENDPOINTS, Agent, Rules, a_house_of_parrots, log_of, texts
-from tests.e2e.virtual import VirtualLoop
+from tests.e2e.virtual import VirtualLoop, virtual_clocks
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -38,8 +39,9 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 async def at_home(anyio_backend: object) -> AsyncIterator[tuple[House, str]]:
-    async with a_house_of_parrots() as found:
-        yield found
+    with virtual_clocks():
+        async with a_house_of_parrots(Parrot()) as (house, _, private):
+            yield house, private
 
 
 @pytest.fixture
