@@ -42,7 +42,7 @@ demo: $(STAMP) ## A whole phone call on this machine, without a key or a phone
 	$(BIN)/mcp-voice demo
 
 test: $(STAMP) ## Run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses logical --dist worksteal
 
 check: $(STAMP) ## Lint, format, types, imports, spelling, schemas
 	$(BIN)/ruff check

@@ -37,7 +37,7 @@ def sound(*parts: tuple[bool, int]) -> bytes:
 
 async def until(so: Callable[[], bool]) -> None:
     """Let others go on until it is so."""
-    with anyio.fail_after(2):
+    with anyio.fail_after(30):
         while not so():
             await anyio.lowlevel.checkpoint()
 

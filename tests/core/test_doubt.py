@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_voice.core.doubt import HALF_HEARD, WORDLESS, Doubt
+from mcp_voice.core.doubt import HALF_HEARD, LONGEST, WORDLESS, Doubt
 from mcp_voice.core.events import Final
 
 
@@ -34,9 +34,14 @@ def test_one_real_word_among_the_signs_is_enough() -> None:
 
 def test_a_recogniser_that_has_begun_to_make_words_out_is_waited_for() -> None:
     doubt = Doubt(1.0)
-    before = doubt.patience(0.5)
+    before = doubt.patience(0.5, owed=False)
     doubt.partial("…")
-    still = doubt.patience(0.5)
+    still = doubt.patience(0.5, owed=False)
     doubt.partial("I wa")
 
-    assert (before, still, doubt.patience(0.5)) == (0.5 + WORDLESS, 0.5 + WORDLESS, 0.5 + HALF_HEARD)
+    assert (before, still) == (0.5 + WORDLESS, 0.5 + WORDLESS)
+    assert doubt.patience(0.5, owed=False) == 0.5 + HALF_HEARD
+
+
+def test_one_that_will_answer_is_waited_for_however_slow_it_is() -> None:
+    assert Doubt(1.0).patience(0.5, owed=True) == LONGEST

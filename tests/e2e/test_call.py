@@ -67,7 +67,7 @@ async def test_the_callers_words_reach_a_client_and_its_answer_reaches_the_calle
 
 async def closed(agent: Agent) -> dict[str, Any]:
     """Wait until the session is closed: its record is finished a moment after the call."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while True:
             session: dict[str, Any] = (await agent.use("session.get", sessionId=agent.session_id))["session"]
             if session["status"] == "closed":
@@ -116,7 +116,7 @@ async def rubbish(url: str) -> None:
 
 async def silence_for_ever(url: str) -> None:
     async with connect(url) as socket:
-        with anyio.fail_after(8):
+        with anyio.fail_after(30):
             await socket.wait_closed()
         assert socket.close_code == 1008
 
@@ -124,7 +124,7 @@ async def silence_for_ever(url: str) -> None:
 async def a_megabyte(url: str) -> None:
     async with connect(url) as socket:
         await socket.send(json.dumps({"event": "media", "x": base64.b64encode(bytes(750_000)).decode()}))
-        with anyio.fail_after(8):
+        with anyio.fail_after(30):
             await socket.wait_closed()
         assert socket.close_code == 1009
 

@@ -35,7 +35,7 @@ async def test_tools_and_calls_are_on_two_ports_and_sigterm_waits_for_the_call()
             await connect(f"ws://{public}/twilio/media")
         still_there = program.process.returncode is None
         await stop(stream)
-        status = await program.ended(5)
+        status = await program.ended(30)
 
     assert len(tools) == len(gather())
     assert elsewhere == [404, 404, 404]
@@ -57,7 +57,7 @@ async def test_a_second_signal_does_not_wait_and_the_carrier_is_told_to_come_aga
         program.signal(signal.SIGINT)
         with pytest.raises(ConnectionClosed) as closed:
             await stream.recv()
-        status = await program.ended(5)
+        status = await program.ended(30)
 
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012  # service restart

@@ -63,7 +63,7 @@ class Raw:
         """Leave; return what is still said."""
         await self._stdin.aclose()
         found = self._lines.buffer
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             async for part in self._lines:
                 found += part
         return found

@@ -78,7 +78,7 @@ class Phone:
         await self._stream.close()
 
     async def sees(self, so: Callable[[], object]) -> None:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while not so():
                 await anyio.lowlevel.checkpoint()
 

@@ -84,7 +84,7 @@ class Visitor:
                 came = True
 
     async def until_told(self, uri: str) -> None:
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while uri not in self.told:
                 await self._news.wait()
 

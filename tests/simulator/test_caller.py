@@ -29,7 +29,7 @@ async def test_everything_on_the_wire_is_as_documented() -> None:
     names = Names()
 
     async with served(greet, peers) as url, Caller(url, names=names, pace="fast") as caller:
-        await caller.until_spoken_to(timeout=5, quiet=QUIET)
+        await caller.until_spoken_to(timeout=20, quiet=QUIET)
         await caller.say(TONE)
         await caller.press("5")
         await caller.hang_up()
@@ -124,7 +124,7 @@ async def test_the_upgrade_is_signed_in_lower_case_and_has_no_origin() -> None:
 
 async def test_a_greeting_counts_as_being_spoken_to() -> None:
     async with served(greet, []) as url, Caller(url) as caller:
-        talk = await caller.until_spoken_to(timeout=5, quiet=QUIET)
+        talk = await caller.until_spoken_to(timeout=20, quiet=QUIET)
         again = await caller.until_spoken_to(timeout=0.1, quiet=QUIET)
 
     assert talk is not None
@@ -145,7 +145,7 @@ async def test_a_conversation_is_answered_turn_by_turn() -> None:
     async with served(answer_keys, []) as url, Caller(url) as caller:
         for _ in range(2):
             await caller.press("1")
-            assert await caller.until_spoken_to(timeout=5, quiet=QUIET)
+            assert await caller.until_spoken_to(timeout=20, quiet=QUIET)
 
     assert len(caller.report().of("digit")) == 2
     assert caller.report().agent_sound.count(TONE) == 2
@@ -179,7 +179,7 @@ async def test_a_call_handed_over_names_the_target() -> None:
                 await peer.socket.close(1000, "transfer +12025550199")
 
     async with served(hand_over, []) as url, Caller(url) as caller:
-        end = await caller.until_hung_up(timeout=5)
+        end = await caller.until_hung_up(timeout=20)
         with pytest.raises(
             NotLive, match=r"The call is over: the agent hung up \(1000 transfer \+12025550199\)"
         ):
@@ -199,7 +199,7 @@ async def test_a_caller_who_waits_learns_that_the_call_has_ended() -> None:
 
     async with served(give_up, []) as url, Caller(url) as caller:
         with pytest.raises(NotLive, match="1011 overloaded"):
-            await caller.until_spoken_to(timeout=5)
+            await caller.until_spoken_to(timeout=20)
 
     assert [fault.code for fault in caller.report().faults] == [31921]
 
@@ -211,7 +211,7 @@ async def test_a_broken_socket_is_not_a_hang_up() -> None:
                 peer.socket.transport.abort()
 
     async with served(break_off, []) as url, Caller(url) as caller:
-        end = await caller.until_hung_up(timeout=5)
+        end = await caller.until_hung_up(timeout=20)
 
     assert end is not None
     assert (end.by, end.code) == ("lost", None)
@@ -256,7 +256,7 @@ async def test_happenings_are_told_as_they_come_and_can_be_read_along() -> None:
 
     async with served(greet, []) as url, Caller(url, on_happening=told.append) as caller:
         reading = asyncio.create_task(read_along(caller))
-        await caller.until_spoken_to(timeout=5, quiet=QUIET)
+        await caller.until_spoken_to(timeout=20, quiet=QUIET)
         await caller.hang_up()
         read = await reading
 

@@ -26,7 +26,7 @@ async def a_call_that_was_held(vendors: Vendors) -> AsyncIterator[tuple[Office, 
 async def test_a_caller_whose_agent_has_gone_is_asked_to_wait_and_left_with_an_apology() -> None:
     speaker = Speaker(ms_per_character=2)
     async with a_call_that_was_held(Vendors(speaker=speaker)) as (office, held):
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await held.leg.over.wait()
         await held.leg.done.wait()
 
@@ -51,7 +51,7 @@ async def test_a_call_ends_without_an_apology_where_there_is_no_voice() -> None:
             raise NotConfigured("There is no voice here.")
 
     async with a_call_that_was_held(Mute()) as (_, held):
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await held.leg.over.wait()
 
 

@@ -95,7 +95,7 @@ async def test_who_does_not_wait_for_the_announcement_is_told_that_it_is_being_s
         office.desk.recording = RecordingRules("announce", patience=0.05)
         answer = await office.use("telephony.record", action="start")
         status = await office.use("telephony.record", action="status")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             while held.recorder.status.state != "recording":
                 await anyio.lowlevel.checkpoint()
         later = await office.use("telephony.record", action="status")
