@@ -75,7 +75,7 @@ class Doubt:
         return False if words.ends_turn else None
 
     def patience(self, end_of_turn: float, *, owed: bool) -> float:
-        """How long the caller has to have been silent for there to have been nothing: an answer is waited for."""
+        """How long the caller has to have been silent for there to have been nothing; `owed` words tell."""
         if owed:
             return LONGEST
         return end_of_turn + (HALF_HEARD if self.half_heard else WORDLESS)

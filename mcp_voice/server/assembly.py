@@ -240,7 +240,7 @@ def _warm(make: Callable[[], Vad] | None) -> None:
 
 
 async def _prepare() -> None:
-    """Import what the first words of the first call would otherwise wait for: while it lasts no call is heard."""
+    """Import what the first words of a call would wait for: while it lasts no call is heard."""
     for module in ("speakable", "watch"):
         await anyio.to_thread.run_sync(import_module, f"mcp_voice.core.{module}", abandon_on_cancel=True)
 
