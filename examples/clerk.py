@@ -27,6 +27,9 @@ WANTED: Final = {
 }
 """What a booking needs: how it is asked for, and how it is understood."""
 
+ENOUGH: Final = 5
+"""Errors, one after the other, after which there is no use in going on."""
+
 Answer = Mapping[str, Any]
 
 
@@ -48,8 +51,8 @@ def next_step(answers: Sequence[str]) -> Use | str:
     if last.get("hungup") or last.get("outcome") == "hungUp":
         return json.dumps({"booked": agreed(words), **booking(words)})
     if "error" in last:  # perhaps the client gave up waiting: nothing is lost, so ask again what happened
-        twice = len(read) > 1 and "error" in read[-2]
-        return json.dumps({"booked": False, **last}) if twice else Use("telephony_listen", call)
+        hopeless = len(read) > ENOUGH and all("error" in answer for answer in read[-ENOUGH:])
+        return json.dumps({"booked": False, **last}) if hopeless else Use("telephony_listen", call)
     if agreed(words):
         ended = {"reason": "completed", "goodbye": GOODBYE}
         return Use("telephony_hangup", {"sessionId": call["sessionId"], **ended})

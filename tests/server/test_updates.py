@@ -2,6 +2,7 @@ import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -15,10 +16,24 @@ from mcp_voice.ports import utc_now
 from mcp_voice.server.assembly import House
 from mcp_voice.server.mcp import build
 from mcp_voice.server.updates import MOST_URIS, PAUSE, Updates
+from tests.e2e.virtual import VirtualLoop, virtual_clocks
 from tests.server.visitors import KINDS, Visitor, a_call, at_home, visiting
 from tests.twins import until
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+@pytest.fixture(autouse=True)
+async def clocks() -> AsyncIterator[None]:
+    """Pauses are kept in virtual time: what rests on a slow machine rests no longer."""
+    with virtual_clocks():
+        yield
+
 
 HELLO = {
     "protocolVersion": "2025-11-25",
