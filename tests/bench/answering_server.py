@@ -44,6 +44,7 @@ from tests.bench.load import PATH
 from tests.bench.tool_server import OFTEN
 
 PREPARED: Final = "prepared"
+ENGINES: Final = "engines"
 LONG: Final = "long"
 """A text that takes `LONG_SECONDS` to say; any other takes as long as a short word."""
 LONG_SECONDS: Final = 20

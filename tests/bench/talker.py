@@ -41,6 +41,8 @@ class Talker:
         """The same of a clear."""
         self.cues: list[tuple[Cue, float]] = []
         """What a server had to find, and when the frame was sent in which that is."""
+        self.voiced_at = 0.0
+        """When the last frame with a voice in it was sent of the newest turn that is over."""
         self._url = f"ws://127.0.0.1:{port}{PATH}"
         self._listener = Listener(WebrtcVad())
         self._mouth: deque[bytes] = deque()
@@ -104,7 +106,11 @@ class Talker:
             frame = self._mouth.popleft() if self._mouth else SILENCE_FRAME
             message, now = self.line.speak(frame), time.monotonic()
             await self._socket.send(message)
-            self.cues += [(found, now) for found in self._listener.hear(frame) if isinstance(found, Cue)]
+            for found in self._listener.hear(frame):
+                if isinstance(found, Cue):
+                    self.cues.append((found, now))
+                if found is Cue.TURN_ENDED:
+                    self.voiced_at = now - self._listener.silent_ms / 1_000
             self._news.set()
             await self._send(self.line.play(now - self._began))
             due += PERIOD

@@ -4,7 +4,8 @@ A caller on a real socket says something and stops; a client that waits in
 `telephony.listen` answers at once with `telephony.say`. What is counted begins
 with the frame in which the silence is long enough, and ends with the first
 audio at the caller's socket: everything but the wait that is configured, and,
-as the ear and the voice have their answers ready, but the engines.
+as the ear and the voice have their answers ready, but the engines. The same is
+then done with pocketsphinx and espeak-ng, from the caller's last sound on.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from mcp_voice.core.audio import frames
 from mcp_voice.core.turns import Cue
 from mcp_voice.simulator.sounds import load
 from tests.bench import machine
-from tests.bench.answering_server import PREPARED
+from tests.bench.answering_server import ENGINES, PREPARED
 from tests.bench.machine import Died, say
 from tests.bench.rows import Bar, Row
 from tests.bench.talker import Client, Talker
@@ -43,24 +44,35 @@ class Times:
     """From our saying so to the first audio."""
     own: list[float] = field(default_factory=list)
     """Both."""
+    ended: list[float] = field(default_factory=list)
+    """From the last frame with a voice in it to our saying that the turn is over."""
+    whole: list[float] = field(default_factory=list)
+    """From that frame to the first audio."""
     trips: list[float] = field(default_factory=list)
     """A `telephony.listen` that waits for nothing."""
 
 
 def run(*, quick: bool) -> tuple[list[Row], dict[str, Any]]:
     """Hold conversations."""
-    turns = 4 if quick else 20
-    with machine.server("-m", "tests.bench.answering_server", PREPARED) as server:
-        times = anyio.run(_all, server.public, server.private, turns)
-    rows = _rows(times)
-    return rows, {}
+    prepared = _held(PREPARED, CALLERS, 4 if quick else 20)
+    engines = _held(ENGINES, 1, 2 if quick else 10)
+    return [
+        *_rows(prepared),
+        *_both("last voice to first audio, local engines", engines.whole),
+    ], {}
 
 
-async def _all(public: int, private: int, turns: int) -> Times:
+def _held(which: str, callers: int, turns: int) -> Times:
+    """Hold conversations with one of the servers."""
+    with machine.server("-m", "tests.bench.answering_server", which) as server:
+        return anyio.run(_all, server.public, server.private, callers, turns)
+
+
+async def _all(public: int, private: int, callers: int, turns: int) -> Times:
     """Have all callers hold their conversations, each at times of its own."""
     times = Times()
     async with asyncio.TaskGroup() as calls:
-        for number in range(CALLERS):
+        for number in range(callers):
             calls.create_task(_call(public, private, times, turns, number))
     return times
 
@@ -104,9 +116,11 @@ async def _turn(talker: Talker, client: Client, session: str, times: Times, chan
     await client.call("telephony.say", sessionId=session, text="word", then="return")
     first, over = await talker.until_heard(), talker.when(Cue.TURN_ENDED)
     times.own.append(1_000 * (first - over))
+    times.whole.append(1_000 * (first - talker.voiced_at))
     told = heard[-1]["text"].split()[0] if heard else ""
     if told.isdigit():
         times.decided.append(1_000 * (int(told) / 1e9 - over))
+        times.ended.append(1_000 * (int(told) / 1e9 - talker.voiced_at))
         times.sounded.append(1_000 * (first - int(told) / 1e9))
 
 
@@ -114,6 +128,7 @@ def _rows(times: Times) -> list[Row]:
     own = Bar("ours", "most", OVERHEAD_MS)
     trip = _p95(times.trips)
     return [
+        *_both("last voice to our decision", times.ended),
         *_both("turn over to our decision", times.decided),
         *_both("decision to first audio, MCP client between", times.sounded),
         Row(PART, "own share of a turn, p50", "ms", _p50(times.own), _p50(times.trips)),
