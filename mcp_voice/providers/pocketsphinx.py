@@ -86,7 +86,7 @@ class Pocketsphinx:
         *,
         children: int | None = None,
         threshold: float = THRESHOLD,
-        patience: float = 5.0,
+        patience: float = 10.0,
     ) -> None:
         require(self.package, f"The ear {self.name!r}")
         replies = msgspec.msgpack.Decoder(HearingReply)
