@@ -26,7 +26,7 @@ from mcp_voice.core.usage import Admission
 from mcp_voice.errors import Invalid, NotConfigured, VoiceError
 from mcp_voice.ports import Desk, Talk
 from mcp_voice.tools.catalogue import Arguments, tool
-from mcp_voice.tools.minding import Minder
+from mcp_voice.tools.minding import Minder, put_in
 from mcp_voice.tools.mouths import Mouths
 from mcp_voice.tools.openings import OnVoicemail, Opening, open_call
 from mcp_voice.tools.recording import may_record
@@ -48,7 +48,11 @@ NOT_PLACED: Final = "failed"
 TOO_LONG: Final = "max_minutes"
 """The reason for ending a call that has lasted as long as it may."""
 
+FAREWELL: Final = 10.0
+"""Seconds that saying goodbye in such a call may take."""
+
 FORGOTTEN: Final = 60.0
+"""Seconds after which nobody waits any more for the end of a call that was to be ended."""
 
 
 class Call(Arguments):
@@ -267,11 +271,19 @@ async def _through(desk: Desk, talk: Talk, session: Session, opening: Opening, a
         except VoiceError as error:
             talk.fail(opening.ask, error)
         if not await talk.until(lambda: known.ended, admission.max_minutes * 60):
-            live = desk.switchboard.call(session_id=talk.session_id)
-            if live is not None:
-                live.ask(HangUp(TOO_LONG))
-            await talk.until(lambda: known.ended, FORGOTTEN)
+            await _break_off(desk, talk)
     finally:
         answered = known.answered_at
         admission.settle(0.0 if answered is None else (time.monotonic() - answered) / 60)
         desk.drawer(Dialling).done(talk.session_id)
+
+
+async def _break_off(desk: Desk, talk: Talk) -> None:
+    """End a call that has lasted too long, with a goodbye if that can be said."""
+    await put_in(desk, talk, "goodbye", HangUp(TOO_LONG, after_playout=True))
+    if await talk.until(lambda: talk.conversation.ended, FAREWELL):
+        return
+    live = desk.switchboard.call(session_id=talk.session_id)
+    if live is not None:
+        live.ask(HangUp(TOO_LONG))
+    await talk.until(lambda: talk.conversation.ended, FORGOTTEN)

@@ -46,12 +46,12 @@ async def _mind(desk: Desk, talk: Talk) -> None:
     while duty := await talk.duty():
         log.warning("agent_away", session=talk.session_id, duty=duty)
         if duty == "moment":
-            await _say(desk, talk, "moment", None)
+            await put_in(desk, talk, "moment")
         else:
-            await _say(desk, talk, "sorry", HangUp(LEFT, after_playout=True))
+            await put_in(desk, talk, "sorry", HangUp(LEFT, after_playout=True))
 
 
-async def _say(desk: Desk, talk: Talk, which: Phrase, then: HangUp | None) -> None:
+async def put_in(desk: Desk, talk: Talk, which: Phrase, then: HangUp | None = None) -> None:
     """Say a stock phrase in the call, if it still has a stream; without a voice only leave."""
     call = desk.switchboard.call(session_id=talk.session_id)
     session = await desk.store.load(talk.session_id)

@@ -191,7 +191,7 @@ async def test_a_call_that_cannot_be_placed_is_an_error_and_leaves_nothing_open(
         assert not await office.desk.store.find(live=True)
 
 
-async def test_a_call_ends_when_it_has_lasted_as_long_as_it_may() -> None:
+async def test_a_call_ends_with_a_goodbye_when_it_has_lasted_as_long_as_it_may() -> None:
     async with an_office(vendors(), gate=OpenGate(max_minutes=0.01)) as office:
         async with dialling(office, waitSeconds=0):
             pass
@@ -201,6 +201,7 @@ async def test_a_call_ends_when_it_has_lasted_as_long_as_it_may() -> None:
 
         got = await office.use("session.get", sessionId=held.session_id)
         assert got["session"]["closeReason"] == "max_minutes"
+        assert office.vendors.speaker.said[-1][0] == "Goodbye."
 
 
 @pytest.mark.parametrize(
