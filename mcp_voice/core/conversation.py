@@ -79,14 +79,15 @@ class Spoken:
     heard_fraction: float = 1.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Ask:
     """One thing an agent waits for: to have said `says`, if it says something, and an answer, if it listens.
 
     Silence means something only once it has been said; `part` is what it is called on its way. With a
     `collector` the answer is digits, or words if it `hears` too; `patience` is another than NO_REPLY. While
     it is `held` it has no outcome but the end of the call; `settled` is one that somebody else has found. It
-    is `doubtful` when a voice has cut it that has said nothing yet: it may go on.
+    is `doubtful` when a voice has cut it that has said nothing yet: it may go on. It is `passed` when the
+    agent has been told of something that came after it: its words, once said, may then be said again.
     """
 
     says: str | None = None
@@ -99,6 +100,7 @@ class Ask:
     quiet_since: float | None = None
     spoken: Spoken | None = None
     doubtful: bool = False
+    passed: bool = False
     speech: bool = False
     replied: bool = False
     key_at: float | None = None
@@ -238,7 +240,8 @@ class Conversation:
         While the very same words wait for their answer they are not said again: their ask goes on.
         """
         for known in self._asks:
-            if known.says is not None and known.says == ask.says and known.collector is ask.collector:
+            same = known.says == ask.says and known.collector is ask.collector
+            if same and known.says is not None and not _over(known):
                 return known
         ask.quiet_since = now if ask.says is None else None
         ask.replied = self.untold
@@ -250,7 +253,7 @@ class Conversation:
 
     def join(self, ask: Ask, now: float) -> Ask:
         """Wait on for what was begun before; if that is over, for what comes next, unheard words included."""
-        if ask in self._asks:
+        if ask in self._asks and not _over(ask):
             return ask
         joined = self.begin(Ask(expect=ask.expect, until=ask.until), now)
         joined.replied = bool(self._heard)
@@ -263,8 +266,8 @@ class Conversation:
 
     def leave(self, ask: Ask, waited: float) -> None:
         """Its client has gone after so many seconds: wait less long from now on."""
-        if ask.says is None:
-            self.finish(ask)
+        if ask.says is None and ask in self._asks:
+            self._asks.remove(ask)
         self.gave_up(waited)
 
     def gave_up(self, waited: float) -> None:
@@ -272,9 +275,12 @@ class Conversation:
         self.patience = max(SHORTEST_WAIT, min(self.patience, 0.8 * waited))
 
     def finish(self, ask: Ask) -> None:
-        """It has its outcome."""
-        if ask in self._asks:
-            self._asks.remove(ask)
+        """It has its outcome, and what was begun before it is passed."""
+        if ask not in self._asks:
+            return
+        for earlier in self._asks[: self._asks.index(ask)]:
+            earlier.passed = not earlier.held
+        self._asks.remove(ask)
 
     def outcome(self, ask: Ask, now: float) -> Outcome:
         """Say what has come of it; `pending` while nothing has."""
@@ -352,3 +358,8 @@ def _everyones(key: Entry) -> bool:
 def _said(ask: Ask) -> bool:
     """Whether what it says has been said, as far as it will be."""
     return ask.says is None or (ask.spoken is not None and not ask.doubtful)
+
+
+def _over(ask: Ask) -> bool:
+    """Whether nobody waits for what it says any more: it was said, and the agent is further on."""
+    return ask.passed and _said(ask)

@@ -52,11 +52,13 @@ async def say(ask: Say, desk: Desk) -> Reply:
     if known.ended:
         return await reply(desk, talk, Ask(), "hungUp")
     call = await live(desk, talk)
-    if known.untold and ask.if_caller_spoke == "stop":
-        return await reply(desk, talk, Ask(), "stale")
     asked = Ask(says=ask.text.strip(), listens=ask.then == "listen", expect=ask.expect)
     wanted = known.begin(asked, time.monotonic())
-    if wanted is asked:  # else it is being said already, to a client that did not wait
+    if wanted is not asked:
+        pass  # it is being said already, to a client that did not wait
+    elif known.untold and ask.if_caller_spoke == "stop":
+        asked.settled = "stale"
+    else:
         await _begin(desk, call, talk, asked, ask)
         call.ask(Expect(ask.expect))
     return await wait(desk, talk, wanted, ask.wait_seconds)

@@ -174,6 +174,62 @@ def test_a_client_that_gave_up_waits_for_the_same_words_and_they_are_not_said_tw
     assert after_the_answer is not first
 
 
+def test_what_was_said_before_what_the_agent_was_told_last_can_be_said_again() -> None:
+    log = Log()
+    first = log.talk.begin(Ask(says="Could you repeat that?", part="p"), now=0.0)
+    log.write("agentSaid", 1.0, text="Could you repeat that?", part="p")
+    listened = log.talk.begin(Ask(), now=2.0)
+    joined = log.talk.begin(Ask(says="Could you repeat that?"), now=3.0)
+    assert log.talk.outcome(listened, now=2.0 + NO_REPLY["answer"]) == "noReply"
+    log.talk.finish(listened)
+
+    again = log.talk.begin(Ask(says="Could you repeat that?", part="q"), now=20.0)
+
+    assert joined is first
+    assert again is not first
+    assert log.talk.outcome(again, now=60.0) == "pending"
+
+
+def test_what_is_still_being_said_is_not_said_twice_whatever_the_agent_was_told_meanwhile() -> None:
+    log = Log()
+    first = log.talk.begin(Ask(says="a long sentence", part="p"), now=0.0)
+    listened = log.talk.begin(Ask(), now=0.1)
+    log.write("interrupted", 1.3, text="a long sentence", part="p", heardByCaller="a", doubtful=True)
+    log.write("dtmf", 1.4, digit="4")
+    assert log.talk.outcome(listened, now=1.4 + NEXT_KEY) == "dtmf"
+    log.talk.finish(listened)
+
+    assert log.talk.begin(Ask(says="a long sentence"), now=4.0) is first
+    log.write("resumed", 5.0, part="p")
+    log.write("agentSaid", 6.0, text="a long sentence", part="p")
+    assert log.talk.begin(Ask(says="a long sentence"), now=7.0) is not first
+
+
+def test_a_client_that_gives_up_listening_has_been_told_nothing() -> None:
+    log = Log()
+    first = log.talk.begin(Ask(says="How many?", part="p"), now=0.0)
+    log.write("agentSaid", 1.0, text="How many?", part="p")
+    log.talk.leave(log.talk.begin(Ask(), now=2.0), waited=0.5)
+
+    assert log.talk.begin(Ask(says="How many?"), now=3.0) is first
+
+
+def test_a_call_whose_first_reply_was_listened_for_is_asked_for_what_comes_next() -> None:
+    log = Log()
+    first = log.talk.begin(Ask(says="Good evening.", part="p"), now=0.0)
+    log.write("agentSaid", 1.0, text="Good evening.", part="p")
+    listened = log.talk.begin(Ask(), now=2.0)
+    log.write("final", 3.0, text="hello")
+    log.talk.tell()
+    log.talk.finish(listened)
+    log.talk.acknowledge()
+
+    joined = log.talk.join(first, now=4.0)
+
+    assert joined is not first
+    assert log.talk.outcome(joined, now=4.0) == "pending"
+
+
 def test_a_client_that_gives_up_early_is_kept_waiting_less_long() -> None:
     log = Log()
     assert log.talk.patience == LONGEST_WAIT

@@ -14,7 +14,7 @@ from mcp_voice.media.calls import HeldLeg
 from mcp_voice.ports import VoiceConfig
 from mcp_voice.tools.mouths import Mouths
 from tests.tools.desk import Office, an_office
-from tests.twins import Listener, Speaker, Vendors, sound
+from tests.twins import Listener, Speaker, Vendors, sound, until
 
 UTTERANCE = sound((True, 600), (False, 700))
 
@@ -111,6 +111,37 @@ async def test_a_client_that_gives_up_does_not_stop_the_sentence_and_it_is_not_s
         assert reply["outcome"] == "reply"
         assert [text for text, _ in office.vendors.speaker.said] == ["Are you there?"]
         assert office.talk(held).conversation.patience < LONGEST_WAIT / 2
+
+
+async def test_the_same_words_are_said_again_when_their_answer_was_listened_for() -> None:
+    async with an_office(a_caller("hm?")) as office:
+        held = await a_call(office)
+        pending = await office.use("telephony.say", text="Could you repeat that?", waitSeconds=0)
+        await until(lambda: office.talk(held).conversation.waiting[0].spoken is not None)
+        talk(held)
+        reply = {"outcome": "pending"}
+        while reply["outcome"] == "pending":
+            reply = await office.use("telephony.listen")
+
+        again = await office.use("telephony.say", text="Could you repeat that?", waitSeconds=0)
+        await until(lambda: len(office.vendors.speaker.said) == 2)
+
+        assert (pending["outcome"], reply["outcome"], again["outcome"]) == ("pending", "reply", "pending")
+        assert [text for text, _ in office.vendors.speaker.said] == ["Could you repeat that?"] * 2
+
+
+async def test_a_client_that_asks_again_has_the_answer_that_came_meanwhile() -> None:
+    async with an_office(a_caller("four")) as office:
+        held = await a_call(office)
+        await office.use("telephony.say", text="How many?", waitSeconds=0)
+        await until(lambda: office.talk(held).conversation.waiting[0].spoken is not None)
+        talk(held)
+        await until(lambda: office.talk(held).conversation.untold)
+
+        reply = await office.use("telephony.say", text="How many?")
+
+        assert (reply["outcome"], [heard["text"] for heard in reply["heard"]]) == ("reply", ["four"])
+        assert [text for text, _ in office.vendors.speaker.said] == ["How many?"]
 
 
 async def test_keys_and_the_end_of_the_call_are_outcomes() -> None:
