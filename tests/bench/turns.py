@@ -81,14 +81,14 @@ async def _call(public: int, private: int, times: Times, turns: int, number: int
     chance = random.Random(number)
     await asyncio.sleep(APART * number)
     async with Talker(public) as talker, Client(private) as client:
-        session = await _session(client, talker)
+        session = await session_of(client, talker)
         await _turn(talker, client, session, Times(), chance)  # what is imported or opened once
         for _ in range(turns):
             await _turn(talker, client, session, times, chance)
     say(f"turns: {turns} turns of one call")
 
 
-async def _session(client: Client, talker: Talker) -> str:
+async def session_of(client: Client, talker: Talker) -> str:
     """Return what the call is called here, once it is active."""
     for _ in range(50):
         try:
