@@ -2,18 +2,21 @@
 
 A text is said clause by clause: the first is heard while the next is made. The
 task belongs to the call, not to the request that began it, so a client that
-stops waiting does not stop the sentence; the caller's voice does. What will be
-said for sure, an opening for one, can be made beforehand (`prepare`).
+stops waiting does not stop the sentence; the caller's voice does. In one call one
+text is said at a time, in the order of asking: the next is made when the one
+before it is. What will be said for sure, an opening for one, can be made
+beforehand (`prepare`).
 """
 
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from secrets import token_hex
 from typing import Final, TypeAlias
+from weakref import WeakValueDictionary
 
 from mcp_voice.core.clauses import readings
 from mcp_voice.core.conversation import Ask
@@ -50,6 +53,11 @@ class Mouths:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ready: dict[Key, tuple[float, Ready]] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        """In how many calls something is being made, or waits for its turn."""
+        return len(self._turns)
 
     def say(
         self,
@@ -62,16 +70,21 @@ class Mouths:
         interruptible: bool,
         then: HangUp | None = None,
         preface: str = "",
+        heeds: bool = False,
     ) -> "asyncio.Future[bool]":
         """Begin to say it, and `then` leave; a voice that fails before its first word fails the ask.
 
-        A `preface` is said before it, whole, whoever speaks. What is returned knows whether there was a
-        first word, as soon as there could be.
+        A `preface` is said before it, whole, whoever speaks. One that `heeds` the caller is stale if they
+        spoke before its turn came. What is returned knows whether there was a first word, as soon as there
+        could be.
         """
         begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         pieces = self._pieces(preface, speaks, config, guarded=True)
         pieces += self._pieces(ask.says or "", speaks, config, guarded=not interruptible)
-        task = self._go(_say(_Words(call, talk, ask, then), pieces, speaks, config, begun))
+        turn = self._turns.setdefault(talk.session_id, asyncio.Lock())
+        words = _Words(call, talk, ask, then, turn, talk.conversation.seq if heeds else None)
+        ask.part = words.part
+        task = self._go(_in_turn(words, pieces, speaks, config, begun))
         task.add_done_callback(lambda _: _over(begun))
         return begun
 
@@ -123,12 +136,17 @@ class Mouths:
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What is to be said, where, and what then."""
+    """What is to be said, where, and what then; whose turn it is there, and what of the caller it `heeds`."""
 
     call: LiveCall
     talk: Talk
     ask: Ask
     then: HangUp | None
+    turn: asyncio.Lock
+    heeds: int | None
+    """The line of the log behind which the caller's words make it stale."""
+    part: str = field(default_factory=lambda: token_hex(8))
+    asked_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +159,21 @@ class _Piece:
     ready: "asyncio.Future[Made | None] | None"
 
 
+async def _in_turn(
+    words: _Words,
+    pieces: "Sequence[_Piece]",
+    speaks: Speaks,
+    config: VoiceConfig,
+    begun: "asyncio.Future[bool]",
+) -> None:
+    """Say it when all that was asked for before has been made."""
+    async with words.turn:
+        if words.heeds is not None and words.talk.conversation.said_since(words.heeds):
+            words.talk.settle(words.ask, "stale")
+        else:
+            await _say(words, pieces, speaks, config, begun)
+
+
 async def _say(
     words: _Words,
     pieces: Sequence[_Piece],
@@ -148,8 +181,7 @@ async def _say(
     config: VoiceConfig,
     begun: "asyncio.Future[bool]",
 ) -> None:
-    call, ask, asked_at = words.call, words.ask, time.monotonic()
-    part = ask.part = token_hex(8)
+    call, ask, part, began_at = words.call, words.ask, words.part, time.monotonic()
     try:
         for number, piece in enumerate(pieces):
             made = None if piece.ready is None else await piece.ready
@@ -161,8 +193,8 @@ async def _say(
             call.ask(
                 Play(
                     made.audio, piece.clause, interruptible=not piece.guarded, part=part, last=last,
-                    asked_ms=_ms(time.monotonic() - asked_at),
-                    first_byte_ms=_ms(made.first_at - asked_at) if first else None,
+                    asked_ms=_ms(time.monotonic() - words.asked_at),
+                    first_byte_ms=_ms(made.first_at - began_at) if first else None,
                 )
             )  # fmt: skip
             if first:

@@ -68,11 +68,11 @@ async def _begin(desk: Desk, call: LiveCall, talk: Talk, asked: Ask, ask: Say) -
     session = await _resumed(desk, talk, hold=ask.then == "hold")
     speaks = desk.providers.voice(session.tts_provider)
     leave = HangUp("completed", after_playout=True) if ask.then == "hangUp" else None
+    owed, talk.conversation.owes = talk.conversation.owes, ""
     desk.drawer(Mouths).say(
         call, talk, asked, speaks, voice_of(desk, session), interruptible=ask.interruptible, then=leave,
-        preface=talk.conversation.owes,
+        preface=owed, heeds=ask.if_caller_spoke == "stop" and not owed,
     )  # fmt: skip
-    talk.conversation.owes = ""
     desk.drawer(Minder).mind(desk, talk)
 
 
