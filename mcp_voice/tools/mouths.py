@@ -2,10 +2,10 @@
 
 A text is said clause by clause: the first is heard while the next is made. The
 task belongs to the call, not to the request that began it, so a client that
-stops waiting does not stop the sentence; the caller's voice does. In one call one
-text is said at a time, in the order of asking: the next is made when the one
-before it is. What will be said for sure, an opening for one, can be made
-beforehand (`prepare`).
+stops waiting does not stop the sentence; the caller's voice does, and no more of
+it is made then. In one call one text is said at a time, in the order of asking:
+the next is made when the one before it is. What will be said for sure, an
+opening for one, can be made beforehand (`prepare`).
 """
 
 import asyncio
@@ -85,7 +85,9 @@ class Mouths:
         words = _Words(call, talk, ask, then, turn, talk.conversation.seq if heeds else None)
         ask.part = words.part
         task = self._go(_in_turn(words, pieces, speaks, config, begun))
+        watch = self._go(_watch(words, task))
         task.add_done_callback(lambda _: _over(begun))
+        task.add_done_callback(lambda _: watch.cancel())
         return begun
 
     def _pieces(self, text: str, speaks: Speaks, config: VoiceConfig, *, guarded: bool) -> "list[_Piece]":
@@ -108,7 +110,9 @@ class Mouths:
         pieces = _pieces(key[0], config)
         ready: list[asyncio.Future[Made | None]] = [loop.create_future() for _ in pieces]
         self._ready[key] = (time.monotonic(), ready)
-        self._go(_prepare([said for _, said in pieces], speaks, config, ready))
+        making = self._go(_prepare([said for _, said in pieces], speaks, config, ready))
+        for future in ready:
+            future.add_done_callback(lambda it: making.cancel() if it.cancelled() else None)
 
     async def sweep(self, now: datetime) -> None:
         """Forget what nobody has said for long."""
@@ -148,6 +152,13 @@ class _Words:
     part: str = field(default_factory=lambda: token_hex(8))
     asked_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def dropped(self) -> bool:
+        """Whether the rest will not be said: it was cut for good, is said anew, or the call is over."""
+        ask = self.ask
+        cut = ask.spoken is not None and not ask.doubtful
+        return cut or ask.part != self.part or self.talk.conversation.ended
+
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
@@ -157,6 +168,12 @@ class _Piece:
     said: str
     guarded: bool
     ready: "asyncio.Future[Made | None] | None"
+
+
+async def _watch(words: _Words, saying: "asyncio.Task[None]") -> None:
+    """Stop making what will not be said."""
+    await words.talk.until(lambda: words.dropped)
+    saying.cancel()
 
 
 async def _in_turn(
@@ -181,13 +198,13 @@ async def _say(
     config: VoiceConfig,
     begun: "asyncio.Future[bool]",
 ) -> None:
-    call, ask, part, began_at = words.call, words.ask, words.part, time.monotonic()
+    call, part, began_at = words.call, words.part, time.monotonic()
     try:
         for number, piece in enumerate(pieces):
             made = None if piece.ready is None else await piece.ready
             if made is None:
                 made = await _made(speaks, piece.said, config)
-            if ask.spoken is not None and not ask.doubtful:  # cut for good: the rest will not be said
+            if words.dropped:
                 return
             last, first = number == len(pieces) - 1, number == 0
             call.ask(
@@ -204,7 +221,7 @@ async def _say(
             call.ask(Play(b"", part=part))  # what there was of it is all there will be
         else:
             begun.set_result(False)
-            words.talk.fail(ask, error)
+            words.talk.fail(words.ask, error)
     if words.then is not None:
         call.ask(words.then)
 
@@ -213,8 +230,6 @@ async def _prepare(said: Sequence[str], speaks: Speaks, config: VoiceConfig, rea
     """Make what may be wanted soon; what cannot be made is left to whoever wants it."""
     try:
         for text, future in zip(said, ready, strict=True):
-            if future.cancelled():
-                return
             made = await _made(speaks, text, config)
             if not future.done():
                 future.set_result(made)

@@ -1,11 +1,15 @@
 """What is said in a call, in turn: made clause by clause, beside what else is to be said there."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import anyio
+import pytest
 
 from mcp_voice.core.attendance import Absence
 from mcp_voice.core.events import Final
+from mcp_voice.ports import VoiceConfig
 from mcp_voice.tools.mouths import Mouths
 from tests.tools.desk import Office, an_office
 from tests.tools.lines import a_call, talk
@@ -24,6 +28,16 @@ def a_slow_voice() -> tuple[Speaker, anyio.Event]:
     """Make a voice that is held up in each clause until it may go on."""
     go_on = anyio.Event()
     return Speaker(ms_per_character=5, held=go_on), go_on
+
+
+class Stuck(Speaker):
+    """Says one clause, and never comes to the end of the next."""
+
+    async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[bytes, None]:
+        self.held = anyio.Event() if self.said else None
+        async with aclosing(super().speak(text, config)) as pieces:
+            async for piece in pieces:
+                yield piece
 
 
 class Agent:
@@ -97,3 +111,55 @@ async def test_a_caller_who_is_asked_to_wait_hears_first_what_was_being_said() -
         await until(lambda: len(speaker.said) == 3)
 
         assert [text for text, _ in speaker.said][:2] == sentences(FIRST)
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+async def test_no_more_is_made_of_what_the_caller_has_cut_off(prepared: bool) -> None:
+    speaker = Stuck(ms_per_character=400)
+    async with an_office(Vendors(Listener([Final("stop")]), speaker)) as office:
+        held = await a_call(office)
+        mouths = office.desk.drawer(Mouths)
+        if prepared:
+            mouths.prepare(FIRST, speaker, VoiceConfig())
+
+        async with anyio.create_task_group() as tasks:
+            agent = Agent(office, tasks)
+            await agent.says(FIRST)
+            await until(lambda: bool(len(speaker.said) == 2 and speaker.at_work and held.leg.sent))
+            talk(held)
+            await until(lambda: not speaker.at_work)
+
+        [answer] = agent.answers
+        assert (answer["outcome"], answer["spoken"]["interrupted"]) == ("reply", True)
+        assert len(mouths) == 0
+
+
+async def test_what_waits_its_turn_is_said_when_the_caller_has_cut_off_what_was_before_it() -> None:
+    speaker = Stuck(ms_per_character=400)
+    async with an_office(Vendors(Listener([Final("stop")]), speaker)) as office:
+        held = await a_call(office)
+
+        async with anyio.create_task_group() as tasks:
+            agent = Agent(office, tasks)
+            await agent.says(FIRST)
+            await agent.says("All right.", ifCallerSpoke="speak", waitSeconds=0)
+            await until(lambda: bool(speaker.at_work and held.leg.sent))
+            talk(held)
+            await until(lambda: len(speaker.said) == 3)
+
+        assert agent.answers[0]["outcome"] == "reply"
+        assert speaker.said[2][0] == "All right."
+
+
+async def test_no_more_is_made_when_the_call_is_over() -> None:
+    speaker = Stuck(ms_per_character=400)
+    async with an_office(Vendors(speaker=speaker)) as office:
+        held = await a_call(office)
+        await office.use("telephony.say", text=FIRST, waitSeconds=0)
+        await office.use("telephony.say", text=SECOND, waitSeconds=0)
+        await until(lambda: len(speaker.said) == 2)
+
+        await office.calls.end(held.session_id, "done")
+        await until(lambda: not len(office.desk.drawer(Mouths)))
+
+        assert (len(speaker.said), speaker.at_work) == (2, 0)
