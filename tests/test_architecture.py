@@ -20,7 +20,11 @@ TIMELESS: Final = [
 ]
 
 MAY_CATCH_ALL: Final = frozenset(
-    {"mcp_voice/media/calls.py:Calls._attend", "mcp_voice/server/operator.py:Operator.call"}
+    {
+        "mcp_voice/media/calls.py:Calls._attend",
+        "mcp_voice/media/ear.py:_next",
+        "mcp_voice/server/operator.py:Operator.call",
+    }
 )
 """Where a task or a tool call ends, as `mcp_voice/media/pump.py:Pump.run`; four at most."""
 

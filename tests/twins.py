@@ -58,7 +58,7 @@ class Clock:
 class ScriptedEar:
     """Yields the next line of its script at each `finalize`, and a partial at each onset."""
 
-    def __init__(self, lines: Sequence[Heard], breaks: VoiceError | None = None) -> None:
+    def __init__(self, lines: Sequence[Heard], breaks: Exception | None = None) -> None:
         self.latency_ms: int | None = None
         self.errors = 0
         self.audio = bytearray()
@@ -98,14 +98,15 @@ class ScriptedEar:
 class Listener:
     """A vendor whose ears follow a script.
 
-    `refuses` is raised instead of opening one, and `breaks` by one that is open.
+    `refuses` is raised instead of opening one, and `breaks` by one that is open; by the first `broken` only.
     """
 
     lines: Sequence[Heard] = ()
     name: str = "scripted"
     continuous: bool = False
     refuses: VoiceError | None = None
-    breaks: VoiceError | None = None
+    breaks: Exception | None = None
+    broken: int | None = None
     ears: list[ScriptedEar] = field(default_factory=list)
     configs: list[EarConfig] = field(default_factory=list)
 
@@ -113,7 +114,8 @@ class Listener:
         self.configs.append(config)
         if self.refuses is not None:
             raise self.refuses
-        self.ears.append(ScriptedEar(self.lines, self.breaks))
+        whole = self.broken is not None and len(self.ears) >= self.broken
+        self.ears.append(ScriptedEar(self.lines, None if whole else self.breaks))
         return self.ears[-1]
 
 

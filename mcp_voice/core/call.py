@@ -165,7 +165,8 @@ class Call:
                 self._deaf = not news.recovered
                 if self._deaf:
                     self._finalized_at = None
-                return (Note("error", {"code": news.code, "message": news.why, "recovered": news.recovered}),)
+                told = {"code": news.code, "message": news.why, "recovered": news.recovered, "of": "ear"}
+                return (Note("error", told),)
             case Connected():
                 return ()
 

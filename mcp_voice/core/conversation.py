@@ -126,6 +126,8 @@ class Conversation:
         self.back_by: float | None = None
         """Until when a call that was sent round is expected back on another stream."""
         self.away = False
+        self.deaf = False
+        """Whether what the caller says makes no words: then nobody waits for the end of it."""
         self.collecting: Collect | None = None
         """What is being collected: a new stream of the call has to be asked for it as well."""
         self._asks: list[Ask] = []
@@ -144,6 +146,8 @@ class Conversation:
 
     def _read(self, entry: Entry, now: float) -> None:
         data = entry.data
+        if entry.kind == "final" or _ear_failed(entry):
+            self.deaf = entry.kind != "final"
         match entry.kind:
             case "final" if data.get("text") and not data.get("backchannel"):
                 self._heard.append(
@@ -169,8 +173,10 @@ class Conversation:
     def _wait(self, ask: Ask, entry: Entry, now: float) -> None:
         data = entry.data
         match entry.kind:
-            case "speechStarted":
+            case "speechStarted" if not self.deaf:
                 ask.speech = True
+            case "speechStarted" | "error" if self.deaf:
+                ask.speech, ask.quiet_since = False, now
             case "final":
                 ask.speech, ask.quiet_since = False, now
                 if data.get("text") and not data.get("backchannel"):
@@ -353,6 +359,11 @@ def _patience(ask: Ask) -> float:
 def _everyones(key: Entry) -> bool:
     """Whether a key that was pressed is not somebody's who collects them."""
     return "digit" in key.data and not key.data.get("gathered")
+
+
+def _ear_failed(entry: Entry) -> bool:
+    """Whether words of the caller are lost."""
+    return entry.kind == "error" and entry.data.get("of") == "ear" and not entry.data.get("recovered")
 
 
 def _said(ask: Ask) -> bool:

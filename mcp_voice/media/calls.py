@@ -32,7 +32,7 @@ from mcp_voice.core.turns import Patience
 from mcp_voice.core.voice import Vad
 from mcp_voice.errors import BadMessage, NotFound, Refused, SessionClosed, TooMany, VoiceError
 from mcp_voice.media import spans
-from mcp_voice.media.ear import EarLine
+from mcp_voice.media.ear import EarLine, Succession
 from mcp_voice.media.pump import Leg, Outlet
 from mcp_voice.media.scribe import Scribe
 from mcp_voice.media.shelf import Shelf
@@ -52,6 +52,7 @@ class Rules:
     fillers: bool = False
     voice: str | None = None
     """Whose voice passes the time when the session does not say."""
+    succession: Succession = field(default_factory=Succession)
 
 
 class HeldOutlet:
@@ -248,7 +249,7 @@ class Calls:
         leg.fill = partial(self._fill, leg, session)
         if hears is not None and listener is not None:
             config = EarConfig(language=session.config.language, phrases=session.config.phrases)
-            leg.ear = EarLine(partial(hears.listen, config), leg.take)
+            leg.ear = EarLine(partial(hears.listen, config), leg.take, self._rules.succession)
         if deaf is not None:
             leg.take(EarFailed(deaf.code, str(deaf)))
         return leg

@@ -52,6 +52,29 @@ def test_a_caller_who_cuts_in_has_replied_when_their_words_are_final() -> None:
     assert (ask.spoken.heard_by_caller, ask.spoken.interrupted) == ("a long", True)
 
 
+def test_words_that_no_ear_makes_out_are_not_waited_for() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(), now=0.0)
+    log.write("speechStarted", 1.0)
+    log.write("error", 2.0, code="provider_failed", recovered=True, of="ear")
+    assert log.talk.outcome(ask, now=30.0) == "pending"
+    log.write("error", 31.0, code="provider_failed", recovered=False, of="ear")
+    log.write("speechStarted", 32.0)
+
+    assert log.talk.outcome(ask, now=33.0) == "pending"
+    assert log.talk.outcome(ask, now=32.0 + NO_REPLY["answer"]) == "noReply"
+
+
+def test_an_ear_that_hears_again_is_waited_for_again() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(), now=0.0)
+    log.write("error", 1.0, code="provider_failed", recovered=False, of="ear")
+    log.write("final", 2.0, text="")
+    log.write("speechStarted", 3.0)
+
+    assert log.talk.outcome(ask, now=30.0) == "pending"
+
+
 def test_what_a_noise_has_cut_is_not_over_and_goes_on_as_if_nothing_had_happened() -> None:
     log = Log()
     ask = log.talk.begin(Ask(says="a long sentence", part="p", listens=False), now=0.0)

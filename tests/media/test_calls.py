@@ -1,27 +1,17 @@
 """Live calls over the real store and wire, with scripted ears."""
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
-import anyio
 import pytest
 
-from mcp_voice.carriers.twilio.wire import TwilioWire
 from mcp_voice.core.audio import AudioFormat, Encoding
-from mcp_voice.core.counts import Counts
-from mcp_voice.core.events import Audio, Digit, EarFailed, HangUp, Lost, Play, Started, Stopped
+from mcp_voice.core.events import Digit, EarFailed, HangUp, Lost, Play, Started, Stopped
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.session import Change, SessionConfig, begin
-from mcp_voice.errors import NotConfigured, NotFound, Refused, SessionClosed, StoreFailed, TooMany, VoiceError
-from mcp_voice.media.calls import Calls, HeldLeg, Rules
-from mcp_voice.ports import SessionStore
+from mcp_voice.errors import NotConfigured, NotFound, Refused, SessionClosed, StoreFailed, TooMany
+from mcp_voice.media.calls import Rules
 from mcp_voice.stores.memory import MemoryStore
-from tests.twins import Clock, Listener, Vendors, loud, sound
-
-STARTED = Started("MZ1", "CA1", parameters={"from": "+12025550142", "to": "+12025550100"})
-UTTERANCE = sound((True, 600), (False, 700))
+from tests.media.rooms import STARTED, UTTERANCE, a_room, talk, until
 
 
 class Flaky(MemoryStore):
@@ -36,47 +26,6 @@ class Flaky(MemoryStore):
             self.failures -= 1
             raise StoreFailed("The disk is full.")
         await super().commit(new, expected)
-
-
-@dataclass
-class Room:
-    """The switchboard of a test, and what surrounds it."""
-
-    calls: Calls
-    store: SessionStore
-    counts: Counts
-    clock: Clock
-    vendors: Vendors = field(default_factory=Vendors)
-
-    async def kinds(self, session_id: str) -> list[str]:
-        return [entry.kind for entry in await self.store.entries(session_id)]
-
-
-@asynccontextmanager
-async def a_room(
-    *heard: FinalWords | EarFailed,
-    store: SessionStore | None = None,
-    refuses: VoiceError | None = None,
-    rules: Rules | None = None,
-) -> AsyncIterator[Room]:
-    store, counts, clock = store or MemoryStore(), Counts(), Clock()
-    vendors = Vendors(listener=Listener(lines=heard, refuses=refuses))
-    calls = Calls(
-        store=store, providers=vendors, counts=counts, make_vad=lambda: loud, make_wire=TwilioWire,
-        rules=rules, now=clock,
-    )  # fmt: skip
-    async with calls:
-        yield Room(calls, store, counts, clock, vendors)
-
-
-def talk(held: HeldLeg, audio: bytes = UTTERANCE) -> None:
-    held.hear([Audio(audio[at : at + 160]) for at in range(0, len(audio), 160)])
-
-
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    with anyio.fail_after(seconds):
-        while not condition():
-            await anyio.lowlevel.checkpoint()
 
 
 async def test_a_call_that_nobody_announced_gets_a_session_and_leaves_its_record() -> None:

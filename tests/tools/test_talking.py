@@ -248,6 +248,22 @@ async def test_a_voice_that_fails_later_has_said_what_it_has_said() -> None:
         assert reply["spoken"]["text"] == "This is the first sentence."
 
 
+async def test_a_call_whose_ears_all_fail_still_says_presses_and_closes() -> None:
+    vendors = Vendors(Listener(breaks=ProviderFailed("Overload.")), Speaker(ms_per_character=2))
+    async with an_office(vendors) as office:
+        held = await a_call(office)
+        talk(held)
+        await until(lambda: office.talk(held).conversation.deaf)
+
+        spoken = await office.use("telephony.say", text="Are you there?", then="return")
+        pressed = await office.use("telephony.press", digits="1", waitSeconds=0)
+        await office.use("telephony.hangup", sessionId=held.session_id, reason="done")
+
+        got = await office.use("session.get", sessionId=held.session_id)
+        assert (spoken["outcome"], pressed["outcome"]) == ("spoken", "pending")
+        assert (got["session"]["status"], got["session"]["closeReason"]) == ("closed", "done")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
