@@ -23,7 +23,7 @@ from mcp_voice.core import ledger
 from mcp_voice.core.audio import TELEPHONE
 from mcp_voice.core.call import Call
 from mcp_voice.core.counts import Counts
-from mcp_voice.core.events import EarFailed, HangUp, Lost, Note, Play, Started, Stopped, StreamEvent
+from mcp_voice.core.events import EarFailed, Expect, HangUp, Lost, Note, Play, Started, Stopped, StreamEvent
 from mcp_voice.core.listener import Listener
 from mcp_voice.core.phrases import fillers
 from mcp_voice.core.playout import Lead, Playout
@@ -195,6 +195,8 @@ class Calls:
         leg.take(started)
         if leg.talk.conversation.collecting is not None:
             leg.take(leg.talk.conversation.collecting)
+        for ask in leg.talk.conversation.waiting[-1:]:
+            leg.take(Expect(ask.expect))
         self._tasks.start_soon(self._attend, leg, name=f"call {started.call_sid}")
         spans.span("twilio.call.start", leg.began_ns, _identity(started))
         log.info("call_started", session=leg.session_id, call=leg.call_sid, carrier=session.carrier)

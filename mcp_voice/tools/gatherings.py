@@ -7,21 +7,25 @@ takes its place.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import anyio
 
-from mcp_voice.core.conversation import Ask, Outcome, Spoken
+from mcp_voice.core.conversation import Ask, Expect, Outcome, Spoken
 from mcp_voice.core.digits import Collector, Ending, Plan, luhn
 from mcp_voice.core.events import Clear, Collect, Request
 from mcp_voice.errors import Refused, VoiceError
 from mcp_voice.ports import LiveCall, Talk
+from mcp_voice.tools.waiting import listen_for
 
 Kind: TypeAlias = Literal["digits", "speech", "either"]
+EXPECTS: Final[Mapping[Kind, Expect]] = {"digits": "digits", "speech": "answer", "either": "digits"}
+"""How the caller may pause: who may press a number may say it as well."""
+
 Says: TypeAlias = Callable[[Ask], None]
 """Begins to say what an ask says."""
 
@@ -91,13 +95,16 @@ class Gathering:
         wish, talk = self.wish, self.talk.conversation
         keys = wish.kind != "speech"
         collector = Collector(wish.plan) if keys else None
-        asked = Ask(wish.prompt, collector=collector, hears=wish.kind != "digits", patience=wish.plan.first)
+        hears, expect = wish.kind != "digits", EXPECTS[wish.kind]
+        asked = Ask(wish.prompt, collector=collector, hears=hears, patience=wish.plan.first, expect=expect)
         since = talk.seq
         wanted = talk.begin(asked, time.monotonic())
         if wanted is asked:
             asked.replied = False  # what they said before is no answer to this
             if wish.prompt is not None:
                 says(asked)
+            if hears:
+                listen_for(self.line(), asked)
         try:
             self.outcome = await self.talk.outcome(wanted, inf)
         finally:

@@ -35,6 +35,7 @@ from mcp_voice.tools.waiting import (
     Waiting,
     WaitSeconds,
     conversation,
+    listen_for,
     live,
     record,
     wait,
@@ -92,6 +93,7 @@ async def press(ask: Press, desk: Desk) -> Reply:
     if not carriers_own:
         wanted.part, wanted.quiet_since = token_hex(8), None  # silence counts from the last key
         call.ask(Play(tones(digits), None, interruptible=False, part=wanted.part))
+        listen_for(call, wanted)
     await _write_down(desk, session, ask)
     return await wait(desk, talk, wanted, ask.wait_seconds)
 

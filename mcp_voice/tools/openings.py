@@ -19,6 +19,7 @@ from mcp_voice.errors import VoiceError
 from mcp_voice.ports import Desk, LiveCall, Speaks, Talk, VoiceConfig
 from mcp_voice.tools.mouths import Mouths
 from mcp_voice.tools.recording import start_recording
+from mcp_voice.tools.waiting import listen_for
 
 OnVoicemail: TypeAlias = Literal["report", "hangUp", "leave"]
 
@@ -60,6 +61,7 @@ async def open_call(desk: Desk, talk: Talk, session: Session, opening: Opening) 
     if opening.record:
         with suppress(VoiceError):  # it is in the log; the call goes on without
             await start_recording(desk, call)
+    listen_for(call, ask)
     if ask.says is not None:
         speaks = desk.providers.voice(session.tts_provider)
         config = VoiceConfig(session.config.voice or desk.voice, session.config.language)
@@ -90,6 +92,7 @@ async def _greet(
         desk.drawer(Mouths).say(
             call, talk, ask, speaks, config, interruptible=not again, preface=opening.disclosed
         )
+        listen_for(call, ask)  # again: what they said meanwhile has used it up
         await talk.until(lambda: stopped() or _said(ask))
         since = time.monotonic() - (known.answered_at or 0.0)
         met = _said(ask) and opening.cut and since < GREETED

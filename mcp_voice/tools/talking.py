@@ -6,14 +6,14 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from mcp_voice.core.conversation import Ask
-from mcp_voice.core.events import Expect, HangUp, Watch
+from mcp_voice.core.events import HangUp, Watch
 from mcp_voice.core.session import Session
 from mcp_voice.errors import Invalid
 from mcp_voice.ports import Desk, LiveCall, Talk, VoiceConfig
 from mcp_voice.tools.catalogue import tool
 from mcp_voice.tools.minding import Minder
 from mcp_voice.tools.mouths import Mouths
-from mcp_voice.tools.waiting import Reply, Waiting, conversation, live, record, reply, wait
+from mcp_voice.tools.waiting import Reply, Waiting, conversation, listen_for, live, record, reply, wait
 
 WATCHED: Final = frozenset({"beep", "human"})
 """What a call does not find unless it is told to watch for it."""
@@ -60,7 +60,7 @@ async def say(ask: Say, desk: Desk) -> Reply:
         asked.settled = "stale"
     else:
         await _begin(desk, call, talk, asked, ask)
-        call.ask(Expect(ask.expect))
+        listen_for(call, asked)
     return await wait(desk, talk, wanted, ask.wait_seconds)
 
 
@@ -116,8 +116,7 @@ async def listen(ask: Listen, desk: Desk) -> Reply:
     if not known.ended:
         desk.drawer(Minder).mind(desk, talk)
     call = desk.switchboard.call(session_id=talk.session_id)
-    if call is not None:
-        call.ask(Expect(ask.expect))
-        if ask.until in WATCHED:
-            call.ask(Watch(frozenset({ask.until})))
+    listen_for(call, wanted)
+    if call is not None and ask.until in WATCHED:
+        call.ask(Watch(frozenset({ask.until})))
     return await wait(desk, talk, wanted, ask.wait_seconds)

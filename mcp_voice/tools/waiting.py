@@ -15,6 +15,7 @@ import anyio
 from pydantic import Field
 
 from mcp_voice.core.conversation import Ask, Expect, Outcome
+from mcp_voice.core.events import Expect as Kind
 from mcp_voice.core.session import Session, Status
 from mcp_voice.errors import Invalid, NotFound, NotLive, SessionClosed
 from mcp_voice.ports import Desk, LiveCall, Talk
@@ -156,6 +157,12 @@ async def live(desk: Desk, talk: Talk) -> LiveCall:
 async def on_the_line(desk: Desk, session_id: str | None) -> LiveCall:
     """Return the live call that a request is about. Raises as `conversation` and `live` do."""
     return await live(desk, await conversation(desk, session_id))
+
+
+def listen_for(call: LiveCall | None, ask: Ask) -> None:
+    """Let a call be as patient with its caller as the answer that is waited for wants."""
+    if call is not None:
+        call.ask(Kind(ask.expect))
 
 
 def _leg(desk: Desk, talk: Talk) -> LiveCall | None:

@@ -149,6 +149,16 @@ async def test_an_opening_that_met_with_a_greeting_is_said_again() -> None:
         assert (reply["spoken"]["text"], reply["spoken"]["interrupted"]) == (OPENING, False)
 
 
+async def test_who_is_asked_for_a_number_may_pause_in_it() -> None:
+    async with an_office(vendors("four one five five", "five five")) as office:
+        async with dialling(office, opening="What is your number?", expect="digits") as call:
+            held = await call.picked_up()
+            await until_said(office, held)
+            speak(held, sound((True, 600), (False, 800), (True, 600), (False, 1_500)))
+
+        assert [heard["text"] for heard in call.answers[0]["heard"]] == ["four one five five"]
+
+
 async def test_a_machine_is_told_of() -> None:
     async with an_office(vendors(ms=30)) as office:
         async with dialling(office, opening=OPENING) as call:
