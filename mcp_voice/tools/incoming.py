@@ -1,7 +1,7 @@
 """`telephony.wait` and `telephony.answer`: calls that come in, and news of those that are there."""
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Annotated, Any, Final, Literal
 
 import anyio
@@ -77,6 +77,12 @@ async def wait_for(ask: Wait, desk: Desk) -> News:
     talk = None if ask.for_ == "incoming" else talk_of(desk, ask.session_id)
     if ask.for_ == "call" and talk is None:
         talk = await conversation(desk, ask.session_id)
+    with nullcontext() if talk is None or not talk.attendance.begun else talk.present():
+        return await _awaited(desk, ask, talk)
+
+
+async def _awaited(desk: Desk, ask: Wait, talk: Talk | None) -> News:
+    """Look until there is something to tell, or the time is over."""
     until = time.monotonic() + min(ask.wait_seconds, desk.longest_wait)
     while True:
         bell = desk.talks.bell
