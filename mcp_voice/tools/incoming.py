@@ -74,7 +74,11 @@ async def wait_for(ask: Wait, desk: Desk) -> News:
     Returns as soon as there is something, else empty after waitSeconds: then ask again. Take an incoming
     call with telephony.answer.
     """
-    talk = None if ask.for_ == "incoming" else talk_of(desk, ask.session_id)
+    several = ask.session_id is None and len(desk.switchboard.all()) > 1
+    if ask.for_ == "incoming" or (ask.for_ == "any" and several):  # anything: of none of them in particular
+        talk = None
+    else:
+        talk = talk_of(desk, ask.session_id)
     if ask.for_ == "call" and talk is None:
         talk = await conversation(desk, ask.session_id)
     with nullcontext() if talk is None or not talk.attendance.begun else talk.present():

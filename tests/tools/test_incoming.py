@@ -41,6 +41,22 @@ async def test_whoever_waits_is_told_of_a_call_when_it_comes() -> None:
         assert "telephony.answer" in news[0]["nextStep"]
 
 
+async def test_a_second_call_is_told_of_while_the_first_goes_on() -> None:
+    async with an_office(vendors()) as office:
+        first = await a_call(office)
+        await office.use("telephony.answer", waitSeconds=0)
+        second = await a_call(office, 2)
+
+        news = await office.use("telephony.wait")
+        of_one = await office.use("telephony.wait", sessionId=first.session_id)
+
+        assert [incoming["sessionId"] for incoming in news["incoming"]] == [second.session_id]
+        assert (news["sessionId"], news["events"]) == (None, [])
+        assert (of_one["sessionId"], of_one["events"][0]["kind"]) == (first.session_id, "answered")
+        with pytest.raises(Invalid, match=first.session_id):
+            await office.use("telephony.wait", **{"for": "call"})
+
+
 async def test_a_wait_without_news_is_over_in_time() -> None:
     async with an_office(vendors()) as office:
         news = await office.use("telephony.wait", waitSeconds=0.1)
