@@ -161,7 +161,7 @@ async def answer(ask: Take, desk: Desk) -> Reply:
     if (ask.action == "forward") != (ask.target is not None):
         raise Invalid("target goes with action forward, and only with it.")
     target = dialable(ask.target) if ask.target is not None else None
-    session = await _incoming(desk, ask.session_id)
+    session = await _incoming(desk, ask.session_id, again=ask.action == "accept")
     talk = desk.talks.of(session.session_id)
     known = talk.conversation
     greeting = ask.greeting.strip() if ask.greeting else None
@@ -181,8 +181,11 @@ async def answer(ask: Take, desk: Desk) -> Reply:
     return await wait(desk, talk, known.join(first, time.monotonic()), ask.wait_seconds)
 
 
-async def _incoming(desk: Desk, session_id: str | None) -> Session:
-    """Return the call that is meant. Raises `NotFound`, `SessionClosed`, `NotLive`, `Invalid`."""
+async def _incoming(desk: Desk, session_id: str | None, *, again: bool) -> Session:
+    """Return the call that is meant: one that waits, or `again` the one that was answered.
+
+    Raises `NotFound`, `SessionClosed`, `NotLive`, `Invalid`.
+    """
     if session_id is not None:
         session = await desk.store.load(session_id)
         if session is None:
@@ -193,12 +196,21 @@ async def _incoming(desk: Desk, session_id: str | None) -> Session:
             raise Invalid("That is a call of yours; it is answered by somebody else.")
         return session
     waiting = await unclaimed(desk)
+    if not waiting and again and len(answered := await _answered(desk)) == 1:
+        return answered[0]  # its client has given up, and asks again
     if not waiting:
         raise NotLive("No call waits to be answered.", advice="Wait for one with telephony.wait.")
     if len(waiting) > 1:
         named = ", ".join(each.session_id for each in waiting[:5])
         raise Invalid(f"{len(waiting)} calls wait.", advice=f"Give the sessionId of one: {named}.")
     return waiting[0]
+
+
+async def _answered(desk: Desk) -> list[Session]:
+    """Return the live calls that came in and were taken with `telephony.answer`."""
+    first = desk.drawer(Dialling).first
+    live = await desk.store.find(live=True, limit=LOOKED_AT)
+    return [each for each in live if each.direction == "inbound" and first(each.session_id)]
 
 
 async def _turned_away(desk: Desk, talk: Talk, session: Session, target: str | None) -> Reply:

@@ -91,13 +91,19 @@ async def test_a_call_is_taken_once() -> None:
         held = await a_call(office)
         await office.use("telephony.answer", greeting="Hello.", waitSeconds=0)
 
-        same = await office.use(
-            "telephony.answer", greeting="Hello.", sessionId=held.session_id, waitSeconds=0
-        )
+        named = {"greeting": "Hello.", "sessionId": held.session_id, "waitSeconds": 0}
+        same = await office.use("telephony.answer", **named)
+        unnamed = await office.use("telephony.answer", greeting="Hello.", waitSeconds=0)
+        with pytest.raises(Refused, match="taken"):
+            await office.use("telephony.answer", greeting="Me too.")
+        with pytest.raises(NotLive):
+            await office.use("telephony.answer", action="reject")
         with pytest.raises(Refused, match="taken"):
             await office.use("telephony.answer", greeting="Me too.", sessionId=held.session_id)
 
-        assert same["outcome"] == "pending"
+        assert [same["outcome"], unnamed["outcome"]] == ["pending", "pending"]
+        assert unnamed["sessionId"] == held.session_id
+        assert not held.leg.over.is_set()
         assert len(office.vendors.speaker.said) <= 1
 
 
