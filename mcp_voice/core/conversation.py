@@ -55,6 +55,9 @@ QUIET: Final = 2.0
 WHO_ANSWERED: Final = 6.0
 """Seconds after an answer in which it may still be found out whether a person or a machine gave it."""
 
+BEHIND_BEEP: Final = "machine_end_beep"
+"""A carrier that says so of a machine has heard its beep."""
+
 MACHINES: Final = frozenset({"machine", "fax"})
 
 
@@ -134,6 +137,7 @@ class Conversation:
         self._heard: list[Words] = []
         self._told: set[int] = set()
         self._digits = ""
+        self._beep_untold = False
 
     # ─── what happens ────────────────────────────────────────────────────────
 
@@ -157,8 +161,10 @@ class Conversation:
                 self._digits += data["digit"]
             case "amd":
                 self.answered_by = data.get("answeredBy")
+                if data.get("why") == BEHIND_BEEP:
+                    self._beeped()
             case "beep":
-                self.beeps += 1
+                self._beeped()
             case "ended" if self.back_by is not None and now < self.back_by:
                 self.away = True
             case "ended":
@@ -169,6 +175,13 @@ class Conversation:
                 self.answered_at = now if self.answered_at is None else self.answered_at
         for ask in self._asks:
             self._wait(ask, entry, now)
+
+    def _beeped(self) -> None:
+        """Tell of a beep whoever waits for it, or will."""
+        self.beeps, self._beep_untold = self.beeps + 1, True
+        for ask in self._asks:
+            if ask.until == "beep":
+                ask.settled = "beep"
 
     def _wait(self, ask: Ask, entry: Entry, now: float) -> None:
         data = entry.data
@@ -183,8 +196,8 @@ class Conversation:
                     ask.replied, ask.doubtful = True, False
             case "dtmf" if _everyones(entry):
                 ask.key_at = now
-            case "beep" | "human" if ask.until == entry.kind:
-                ask.settled = "beep" if entry.kind == "beep" else "human"
+            case "human" if ask.until == "human":
+                ask.settled = "human"
             case "agentSaid" if ask.part and data.get("part") == ask.part:
                 ask.spoken = Spoken(data.get("text"), data.get("text"))
                 ask.quiet_since = now
@@ -252,6 +265,8 @@ class Conversation:
         ask.quiet_since = now if ask.says is None else None
         ask.replied = self.untold
         ask.key_at = now if self._digits else None
+        if ask.until == "beep" and self._beep_untold:
+            ask.settled = "beep"
         collects = [known for known in self._asks if known.collector is not None]
         others = [known for known in self._asks if known.collector is None]
         self._asks = [*collects, *others[1 - MOST_ASKS :], ask]
@@ -282,6 +297,8 @@ class Conversation:
 
     def finish(self, ask: Ask) -> None:
         """It has its outcome, and what was begun before it is passed."""
+        if ask.settled == "beep":
+            self._beep_untold = False
         if ask not in self._asks:
             return
         for earlier in self._asks[: self._asks.index(ask)]:

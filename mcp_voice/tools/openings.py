@@ -56,8 +56,7 @@ async def open_call(desk: Desk, talk: Talk, session: Session, opening: Opening) 
     if known.ended or call is None:
         return
     if session.direction == "outbound":
-        leaves = opening.on_voicemail == "leave" and ask.says is not None
-        call.ask(Watch(frozenset({"machine", "beep"} if leaves else {"machine"})))
+        call.ask(Watch(frozenset({"machine", "beep"})))  # it may be over before anybody asks for it
     if opening.record:
         with suppress(VoiceError):  # it is in the log; the call goes on without
             await start_recording(desk, call)

@@ -75,6 +75,22 @@ def test_an_ear_that_hears_again_is_waited_for_again() -> None:
     assert log.talk.outcome(ask, now=30.0) == "pending"
 
 
+@pytest.mark.parametrize(
+    ("kind", "data"), [("beep", {}), ("amd", {"answeredBy": "machine", "why": "machine_end_beep"})]
+)
+def test_a_beep_that_has_sounded_is_told_to_whoever_waits_for_it_once(kind: str, data: Any) -> None:
+    log = Log()
+    log.write(kind, 1.0, **data)
+    gave_up = log.talk.begin(Ask(until="beep"), now=2.0)
+    log.talk.leave(gave_up, 2.0)
+    ask = log.talk.begin(Ask(until="beep"), now=3.0)
+    told = log.talk.outcome(ask, now=3.0)
+    log.talk.finish(ask)
+
+    assert told == "beep"
+    assert log.talk.outcome(log.talk.begin(Ask(until="beep"), now=4.0), now=4.0) == "pending"
+
+
 def test_what_a_noise_has_cut_is_not_over_and_goes_on_as_if_nothing_had_happened() -> None:
     log = Log()
     ask = log.talk.begin(Ask(says="a long sentence", part="p", listens=False), now=0.0)
