@@ -18,6 +18,7 @@ from mcp_voice.core.session import Change, Entry, Session, SessionConfig, Turn, 
 from mcp_voice.errors import Invalid, NotFound, SessionClosed, StaleVersion
 from mcp_voice.ports import Desk, utc_now
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
+from mcp_voice.tools.waiting import OneOf, only_call
 
 LARGEST: Final = 65_536
 """Bytes of JSON that one call may put into a record."""
@@ -52,29 +53,24 @@ Reason = Annotated[
 
 
 class Named(Arguments):
-    """A call, by one of its two names."""
+    """A call, by one of its two names; the only one that is live needs none."""
 
-    session_id: Annotated[
-        str | None,
-        Field(
-            min_length=1, max_length=64, description="As telephony.handleConnect or session.create named it."
-        ),
-    ] = None
+    session_id: OneOf = None
     call_sid: Annotated[
         str | None, Field(min_length=1, max_length=64, description="The carrier's name for it, instead.")
     ] = None
 
     @model_validator(mode="after")
     def _one(self) -> "Named":
-        if (self.session_id is None) == (self.call_sid is None):
+        if self.session_id is not None and self.call_sid is not None:
             raise ValueError("give either sessionId or callSid")
         return self
 
 
 async def find(desk: Desk, ask: Named) -> Session:
-    """Return the session of that name. Raises `NotFound`."""
-    by_id = ask.session_id is not None
-    name = ask.session_id or ask.call_sid or ""
+    """Return the session of that name, or of the only live call. Raises `NotFound`, `NotLive`, `Invalid`."""
+    by_id = ask.call_sid is None
+    name = ask.call_sid or ask.session_id or only_call(desk)
     session = await (desk.store.load(name) if by_id else desk.store.named(name))
     if session is None or expired(desk, session):
         raise NotFound("session" if by_id else "session of call", name, advice=_START_ONE)

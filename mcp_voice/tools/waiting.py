@@ -113,6 +113,14 @@ def talk_of(desk: Desk, session_id: str | None) -> Talk | None:
     return desk.talks.of(calls[0].session_id) if calls else desk.talks.latest()
 
 
+def only_call(desk: Desk) -> str:
+    """Return the session of the only call that is live, or was. Raises `NotLive`, `Invalid`."""
+    talk = talk_of(desk, None)
+    if talk is None:
+        raise NotLive("No call is live.", advice="Give a sessionId: session.find tells of those there were.")
+    return talk.session_id
+
+
 async def conversation(desk: Desk, session_id: str | None) -> Talk:
     """Return the conversation that a request is about.
 

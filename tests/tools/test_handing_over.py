@@ -4,11 +4,13 @@ from typing import Any
 import anyio
 import pytest
 
+from mcp_voice.core.events import Started
 from mcp_voice.errors import (
     CarrierFailed,
     Invalid,
     NotConfigured,
     NotFound,
+    NotLive,
     ProviderFailed,
     SessionClosed,
     VoiceError,
@@ -193,4 +195,26 @@ async def test_an_unknown_call_is_not_found(office: Office, tool: str) -> None:
     with pytest.raises(NotFound):
         await office.use(tool, callSid="CA9", **more)
     with pytest.raises(Invalid, match="either sessionId or callSid"):
+        await office.use(tool, sessionId="sess_9", callSid="CA9", **more)
+    with pytest.raises(NotLive, match="No call is live"):
         await office.use(tool, **more)
+
+
+async def test_the_only_live_call_is_handed_over_or_ended_without_its_name(office: Office) -> None:
+    session_id = await on_the_line(office)
+
+    await office.use("telephony.transfer", target="+14155550123")
+    await office.use("telephony.hangup", reason="done")
+
+    assert [asked["call"] for asked in office.network.transfers] == ["CA1"]
+    assert (await session_of(office, session_id))["closeReason"] == "done"
+
+
+async def test_one_of_several_calls_has_to_be_named_to_be_ended(office: Office) -> None:
+    one = await office.calls.hold(Started("MZ1", "CA1"))
+    await office.calls.hold(Started("MZ2", "CA2"))
+
+    with pytest.raises(Invalid, match=one.session_id):
+        await office.use("telephony.hangup")
+
+    assert len(office.calls) == 2

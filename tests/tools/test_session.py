@@ -1,8 +1,9 @@
 import anyio
 import pytest
 
+from mcp_voice.core.events import Started
 from mcp_voice.core.session import Turn, change
-from mcp_voice.errors import Invalid, NotFound, SessionClosed, StaleVersion
+from mcp_voice.errors import Invalid, NotFound, NotLive, SessionClosed, StaleVersion
 from tests.tools.desk import Office
 from tests.tools.streams import start_message
 
@@ -75,10 +76,22 @@ async def test_a_call_names_its_newest_session(office: Office) -> None:
     assert answer["session"]["sessionId"] == newest
 
 
-@pytest.mark.parametrize("names", [{}, {"sessionId": "sess_1", "callSid": "CA1"}])
-async def test_a_session_is_asked_for_by_one_name(office: Office, names: dict[str, str]) -> None:
+async def test_a_session_is_asked_for_by_one_name(office: Office) -> None:
     with pytest.raises(Invalid, match="either sessionId or callSid"):
-        await office.use("session.get", **names)
+        await office.use("session.get", sessionId="sess_1", callSid="CA1")
+
+
+async def test_the_only_live_call_needs_no_name(office: Office) -> None:
+    await created(office)
+    with pytest.raises(NotLive, match="No call is live"):
+        await office.use("session.get")
+    one = await office.calls.hold(Started("MZ1", "CA2"))
+    got = await office.use("session.get")
+    await office.calls.hold(Started("MZ2", "CA3"))
+
+    assert got["session"]["sessionId"] == one.session_id
+    with pytest.raises(Invalid, match=one.session_id):
+        await office.use("session.get")
 
 
 async def test_a_session_past_its_idle_time_is_not_there(office: Office) -> None:
