@@ -3,17 +3,19 @@
 A text is said clause by clause: the first is heard while the next is made. The
 task belongs to the call, not to the request that began it, so a client that
 stops waiting does not stop the sentence; the caller's voice does, and no more of
-it is made then. In one call one text is said at a time, in the order of asking:
+it is made then. How a text is read is found out clause by clause as well: a long
+one takes a while. In one call one text is said at a time, in the order of asking:
 the next is made when the one before it is. What will be said for sure, an
 opening for one, can be made beforehand (`prepare`).
 """
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from secrets import token_hex
 from typing import Final, TypeAlias
 from weakref import WeakValueDictionary
@@ -33,6 +35,9 @@ RETRY_SECONDS: Final = 0.1
 MOST_PREPARED: Final = 20
 PREPARED_SECONDS: Final = 300.0
 """How many texts are kept ready, and how long."""
+
+READY: Final = 20
+"""Clauses of a text that are kept ready: two minutes of talk; the rest can be made while they are heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,10 @@ class Mouths:
         could be.
         """
         begun: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        pieces = self._pieces(preface, speaks, config, guarded=True)
-        pieces += self._pieces(ask.says or "", speaks, config, guarded=not interruptible)
+        pieces = chain(
+            self._pieces(preface, speaks, config, guarded=True),
+            self._pieces(ask.says or "", speaks, config, guarded=not interruptible),
+        )
         turn = self._turns.setdefault(talk.session_id, asyncio.Lock())
         words = _Words(call, talk, ask, then, turn, talk.conversation.seq if heeds else None)
         ask.part = words.part
@@ -90,27 +97,25 @@ class Mouths:
         task.add_done_callback(lambda _: watch.cancel())
         return begun
 
-    def _pieces(self, text: str, speaks: Speaks, config: VoiceConfig, *, guarded: bool) -> "list[_Piece]":
+    def _pieces(self, text: str, speaks: Speaks, config: VoiceConfig, *, guarded: bool) -> "Iterator[_Piece]":
         """Cut a text into what is made and said one by one, with what is ready of it."""
         _, ready = self._ready.pop((text, speaks.name, config), (0.0, ()))
-        pieces = _pieces(text, config)
-        return [
-            _Piece(clause, said, guarded, ready[at] if ready else None)
-            for at, (clause, said) in enumerate(pieces)
-        ]
+        return (
+            _Piece(clause, said, guarded, ready[at] if at < len(ready) else None)
+            for at, (clause, said) in enumerate(_pieces(text, config))
+        )
 
     def prepare(self, text: str, speaks: Speaks, config: VoiceConfig) -> None:
-        """Make it now: to `say` the same words with the same voice begins at once."""
+        """Make its beginning now: to `say` the same words with the same voice begins at once."""
         key = (text.strip(), speaks.name, config)
         if key in self._ready:
             return
         if len(self._ready) >= MOST_PREPARED:
             self._drop(next(iter(self._ready)))
         loop = asyncio.get_running_loop()
-        pieces = _pieces(key[0], config)
-        ready: list[asyncio.Future[Made | None]] = [loop.create_future() for _ in pieces]
+        ready: list[asyncio.Future[Made | None]] = [loop.create_future() for _ in range(READY)]
         self._ready[key] = (time.monotonic(), ready)
-        making = self._go(_prepare([said for _, said in pieces], speaks, config, ready))
+        making = self._go(_prepare((said for _, said in _pieces(key[0], config)), speaks, config, ready))
         for future in ready:
             future.add_done_callback(lambda it: making.cancel() if it.cancelled() else None)
 
@@ -178,7 +183,7 @@ async def _watch(words: _Words, saying: "asyncio.Task[None]") -> None:
 
 async def _in_turn(
     words: _Words,
-    pieces: "Sequence[_Piece]",
+    pieces: "Iterable[_Piece]",
     speaks: Speaks,
     config: VoiceConfig,
     begun: "asyncio.Future[bool]",
@@ -193,20 +198,20 @@ async def _in_turn(
 
 async def _say(
     words: _Words,
-    pieces: Sequence[_Piece],
+    pieces: Iterable[_Piece],
     speaks: Speaks,
     config: VoiceConfig,
     begun: "asyncio.Future[bool]",
 ) -> None:
     call, part, began_at = words.call, words.part, time.monotonic()
     try:
-        for number, piece in enumerate(pieces):
+        for piece, first, last in _placed(pieces):
+            await asyncio.sleep(0)  # reading takes a while, and a voice may have it all ready
             made = None if piece.ready is None else await piece.ready
             if made is None:
                 made = await _made(speaks, piece.said, config)
             if words.dropped:
                 return
-            last, first = number == len(pieces) - 1, number == 0
             call.ask(
                 Play(
                     made.audio, piece.clause, interruptible=not piece.guarded, part=part, last=last,
@@ -226,10 +231,11 @@ async def _say(
         call.ask(words.then)
 
 
-async def _prepare(said: Sequence[str], speaks: Speaks, config: VoiceConfig, ready: Ready) -> None:
+async def _prepare(said: Iterable[str], speaks: Speaks, config: VoiceConfig, ready: Ready) -> None:
     """Make what may be wanted soon; what cannot be made is left to whoever wants it."""
     try:
-        for text, future in zip(said, ready, strict=True):
+        for text, future in zip(said, ready, strict=False):
+            await asyncio.sleep(0)
             made = await _made(speaks, text, config)
             if not future.done():
                 future.set_result(made)
@@ -241,7 +247,17 @@ async def _prepare(said: Sequence[str], speaks: Speaks, config: VoiceConfig, rea
                 future.set_result(None)
 
 
-def _pieces(text: str, config: VoiceConfig) -> list[tuple[str, str]]:
+def _placed(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, bool, bool]]:
+    """Give each piece, and whether it is the first, and the last."""
+    following = iter(pieces)
+    piece, first = next(following, None), True
+    while piece is not None:
+        after = next(following, None)
+        yield piece, first, after is None
+        piece, first = after, False
+
+
+def _pieces(text: str, config: VoiceConfig) -> Iterator[tuple[str, str]]:
     from mcp_voice.core.speakable import speakable  # its patterns take a while to compile
 
     return readings(text, lambda clause: speakable(clause, config.language))

@@ -1,14 +1,18 @@
 """A conversation through `telephony.say` and `telephony.listen`, on a live call."""
 
+import time
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 import anyio
 import pytest
 
+from mcp_voice.core.clauses import readings
 from mcp_voice.core.conversation import LONGEST_WAIT
 from mcp_voice.core.events import Audio, Digit, Started, Stopped
 from mcp_voice.core.events import Final as FinalWords
+from mcp_voice.core.speakable import speakable
 from mcp_voice.errors import Invalid, NotFound, NotLive, ProviderFailed, SessionClosed
 from mcp_voice.media.calls import HeldLeg
 from mcp_voice.ports import VoiceConfig
@@ -198,6 +202,52 @@ async def test_a_voice_that_fails_once_is_asked_again() -> None:
         spoken = await office.use("telephony.say", text="Hello.", then="return")
 
         assert spoken["spoken"]["text"] == "Hello."
+
+
+async def test_a_book_is_said_from_its_first_words_on_and_can_be_interrupted() -> None:
+    book = "We are open on Monday at 7:30 am. " * 625  # 5 000 words
+    async with an_office(a_caller("wait", speaker=Speaker(ms_per_character=20))) as office:
+        held = await a_call(office)
+        replies: list[dict[str, Any]] = []
+
+        async def ask() -> None:
+            replies.append(await office.use("telephony.say", text=book))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await until_said(held)
+            made = len(office.vendors.speaker.said)
+            talk(held)
+
+        [reply] = replies
+        assert made <= 4
+        assert (reply["outcome"], [heard["text"] for heard in reply["heard"]]) == ("reply", ["wait"])
+        assert reply["spoken"]["interrupted"]
+        assert book.startswith(reply["spoken"]["heardByCaller"])
+        assert len(office.vendors.speaker.said) < 625
+
+
+async def test_a_book_does_not_keep_other_calls_waiting_while_it_is_read() -> None:
+    book = "We are open on Monday at 7:30 am. " * 625
+    began = time.thread_time()
+    for _ in readings(book, speakable):
+        pass
+    reading = time.thread_time() - began
+    async with an_office(a_caller(speaker=Speaker(ms_per_character=1))) as office:
+        await a_call(office)
+        said = office.vendors.speaker.said
+        longest, told, most, known = 0.0, time.thread_time(), 0, 0
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(office.use, "telephony.say", text=book, waitSeconds=0))
+            with anyio.fail_after(30):
+                while known < 100:
+                    await anyio.lowlevel.checkpoint()
+                    longest, told = max(longest, time.thread_time() - told), time.thread_time()
+                    most, known = max(most, len(said) - known), len(said)
+
+        assert most <= 2  # clauses between two turns of somebody else
+        assert longest < reading / 2
 
 
 async def test_what_was_prepared_is_said_at_once_and_made_no_second_time() -> None:
