@@ -80,6 +80,7 @@ class Spoken:
     heard_by_caller: str | None
     interrupted: bool = False
     heard_fraction: float = 1.0
+    cut_at_ms: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -204,9 +205,8 @@ class Conversation:
             case "resumed" if ask.part and data.get("part") == ask.part:
                 ask.spoken, ask.doubtful = None, False
             case "interrupted" | "agentCut" if ask.part and data.get("part") == ask.part:
-                ask.spoken = Spoken(
-                    data.get("text"), data.get("heardByCaller"), True, data.get("heardFraction", 0.0)
-                )
+                heard, share, ms = (data.get(key) for key in ("heardByCaller", "heardFraction", "heardMs"))
+                ask.spoken = Spoken(data.get("text"), heard, True, share or 0.0, ms or 0)
                 ask.quiet_since, ask.doubtful = now, bool(data.get("doubtful"))
 
     def send_round(self, back_by: float) -> None:

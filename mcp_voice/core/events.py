@@ -309,6 +309,9 @@ class TurnDone:
     agent_response: str | None = None
     heard_by_caller: str | None = None
     interrupted: bool = False
+    heard_fraction: float | None = None
+    cut_at_ms: int | None = None
+    """How much of the answer was heard when it was cut."""
     confidence: float | None = None
     rejected: bool = False
     timing_ms: Mapping[str, int] = field(default_factory=dict)

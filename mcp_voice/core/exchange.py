@@ -28,13 +28,19 @@ class _Open:
     rejected: bool = False
     said: list[str] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
-    interrupted: bool = False
+    said_ms: int = 0
+    heard_ms: int = 0
+    cut_at_ms: int | None = None
     answered: bool = False
     timing: dict[str, int] = field(default_factory=dict)
 
 
 def _ms(seconds: float) -> int:
     return max(0, round(seconds * 1000))
+
+
+def _share(heard_ms: int, said_ms: int) -> float:
+    return round(heard_ms / said_ms, 3) if said_ms else 1.0
 
 
 def told(utterance: Utterance, why: str, *, doubtful: bool = False) -> Note:
@@ -139,19 +145,25 @@ class Exchange:
         """Take an utterance that was played, or cut; only an answer whose words are known is written."""
         if utterance.text is None or utterance.filler:
             return ()
-        self._turn.said.append(utterance.text)
-        self._turn.heard.append(utterance.heard_text or "")
-        self._turn.interrupted |= utterance.cut
+        turn = self._turn
+        turn.said.append(utterance.text)
+        turn.heard.append(utterance.heard_text or "")
+        turn.said_ms += utterance.total_ms
+        turn.heard_ms += utterance.heard_ms
+        turn.cut_at_ms = turn.heard_ms if utterance.cut else turn.cut_at_ms
         return (self._done(),)
 
     def _done(self) -> TurnDone:
         turn = self._turn
+        interrupted = turn.cut_at_ms is not None
         return TurnDone(
             turn_id=f"turn-{turn.number}",
             user_utterance=" ".join(turn.words) or None,
             agent_response=" ".join(turn.said) or None,
-            heard_by_caller=" ".join(filter(None, turn.heard)) if turn.interrupted else None,
-            interrupted=turn.interrupted,
+            heard_by_caller=" ".join(filter(None, turn.heard)) if interrupted else None,
+            interrupted=interrupted,
+            heard_fraction=_share(turn.heard_ms, turn.said_ms) if turn.said else None,
+            cut_at_ms=turn.cut_at_ms,
             timing_ms=dict(turn.timing),
             confidence=turn.confidence,
             rejected=turn.rejected,

@@ -108,6 +108,8 @@ class Turn(Shape):
         str | None, Field(description="The part of agentResponse that was played before an interruption.")
     ] = None
     interrupted: bool = False
+    heard_fraction: Annotated[float | None, Field(ge=0, le=1, description="How much was played.")] = None
+    cut_at_ms: Annotated[int | None, Field(ge=0, description="What had been played when they cut in.")] = None
     timestamp: datetime
     latency_ms: Annotated[int | None, Field(description="Caller silent → first audio of the answer.")] = None
     timing_ms: dict[str, int] = {}

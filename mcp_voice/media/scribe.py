@@ -101,6 +101,8 @@ def _turn(done: TurnDone, at: datetime, before: Turn | None) -> Turn:
         "agent_response": done.agent_response,
         "heard_by_caller": done.heard_by_caller,
         "interrupted": done.interrupted,
+        "heard_fraction": done.heard_fraction,
+        "cut_at_ms": done.cut_at_ms,
         "confidence": done.confidence,
         "rejected": done.rejected,
         "timing_ms": dict(done.timing_ms),

@@ -128,7 +128,7 @@ class Gathering:
     def _hush(self, asked: Ask) -> None:
         """Say no more of a question that has been answered."""
         if asked.says is not None and asked.spoken is None:
-            asked.spoken = Spoken(None, None, interrupted=True, heard_fraction=0.0)
+            asked.spoken = Spoken(None, None, interrupted=True, heard_fraction=0.0, cut_at_ms=0)
             self._ask(Clear("answered"))
 
 

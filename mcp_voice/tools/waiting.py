@@ -70,6 +70,7 @@ class Said(Answer):
     heard_by_caller: Annotated[str | None, Field(description="What was played before they cut in.")]
     interrupted: bool
     heard_fraction: float
+    cut_at_ms: int | None
 
 
 class Reply(Answer):

@@ -87,6 +87,7 @@ def test_an_answer_completes_the_turn_with_its_timing() -> None:
     assert isinstance(turn, TurnDone)
     assert (turn.user_utterance, turn.agent_response) == ("a table for two", "For which day?")
     assert turn.heard_by_caller is None
+    assert (turn.heard_fraction, turn.cut_at_ms) == (1.0, None)
     assert turn.timing_ms["endpoint"] == pytest.approx(500, abs=21)
     assert turn.timing_ms["stt"] == pytest.approx(100, abs=1)
     assert turn.timing_ms["agentThink"] == pytest.approx(200, abs=21)
@@ -109,6 +110,8 @@ def test_a_voice_during_playback_cuts_it_and_the_record_keeps_what_was_heard() -
     said = next(turn for turn in call.all(TurnDone) if isinstance(turn, TurnDone) and turn.agent_response)
     assert said.interrupted
     assert said.heard_by_caller == "one two three four five"
+    assert said.cut_at_ms == interrupted.data["heardMs"]
+    assert said.heard_fraction == interrupted.data["heardFraction"] == pytest.approx(0.57, abs=0.02)
 
 
 def test_a_cough_during_playback_does_not_cut_it() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_voice.core.conversation import LONGEST_WAIT, MOST_ASKS, NEXT_KEY, NO_REPLY, Ask, Conversation
+from mcp_voice.core.conversation import LONGEST_WAIT, MOST_ASKS, NEXT_KEY, NO_REPLY, Ask, Conversation, Spoken
 from mcp_voice.core.digits import Collector, Plan
 from mcp_voice.core.session import Entry
 
@@ -43,13 +43,14 @@ def test_a_caller_who_cuts_in_has_replied_when_their_words_are_final() -> None:
     log = Log()
     ask = log.talk.begin(Ask(says="a long sentence", part="p"), now=0.0)
     log.write("speechStarted", 1.0)
-    log.write("interrupted", 1.3, text="a long sentence", part="p", heardByCaller="a long", heardFraction=0.5)
+    cut = {"heardByCaller": "a long", "heardFraction": 0.5, "heardMs": 700}
+    log.write("interrupted", 1.3, text="a long sentence", part="p", **cut)
     assert log.talk.outcome(ask, now=1.4) == "pending"
     log.write("final", 2.0, text="stop")
 
     assert log.talk.outcome(ask, now=2.0) == "reply"
     assert ask.spoken is not None
-    assert (ask.spoken.heard_by_caller, ask.spoken.interrupted) == ("a long", True)
+    assert ask.spoken == Spoken("a long sentence", "a long", True, heard_fraction=0.5, cut_at_ms=700)
 
 
 def test_words_that_no_ear_makes_out_are_not_waited_for() -> None:

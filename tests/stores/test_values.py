@@ -8,6 +8,7 @@ import pytest
 from mcp_voice.core.session import Change, Entry, SessionConfig, Turn
 from mcp_voice.errors import Invalid
 from mcp_voice.ports import SessionStore
+from mcp_voice.stores.rows import session_of
 from tests.stores.records import NOON, a_session, at
 
 pytestmark = pytest.mark.anyio
@@ -19,6 +20,9 @@ async def test_the_config_and_the_tools_of_a_turn_come_back_too(store: SessionSt
         {
             "turnId": "t1",
             "timestamp": at(1),
+            "interrupted": True,
+            "heardFraction": 0.25,
+            "cutAtMs": 400,
             "toolCalls": [{"name": "look", "arguments": {"q": [1]}, "result": {}}],
         }
     )
@@ -27,6 +31,15 @@ async def test_the_config_and_the_tools_of_a_turn_come_back_too(store: SessionSt
     await store.add(session)
 
     assert await store.load(session.session_id) == session
+
+
+async def test_a_turn_that_was_kept_before_its_cut_was_measured_can_be_read() -> None:
+    session = a_session()
+    kept = '{"turnId":"t1","interrupted":true,"heardByCaller":"a long","timestamp":"2025-03-01T12:00:00Z"}'
+
+    [turn] = session_of(session.model_dump_json(by_alias=True), [kept]).turns
+
+    assert (turn.heard_by_caller, turn.heard_fraction, turn.cut_at_ms) == ("a long", None, None)
 
 
 async def test_nobody_changes_a_record_by_changing_what_was_handed_in_or_out(store: SessionStore) -> None:

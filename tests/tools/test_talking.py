@@ -204,6 +204,29 @@ async def test_a_voice_that_fails_once_is_asked_again() -> None:
         assert spoken["spoken"]["text"] == "Hello."
 
 
+async def test_an_answer_that_was_cut_says_when_and_so_does_the_history() -> None:
+    async with an_office(a_caller("stop", speaker=Speaker(ms_per_character=60))) as office:
+        held = await a_call(office)
+        replies: list[dict[str, Any]] = []
+
+        async def ask() -> None:
+            replies.append(await office.use("telephony.say", text="This is the longest story that I know."))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await until_said(held)
+            await anyio.sleep(0.2)
+            talk(held)
+
+        spoken = replies[0]["spoken"]
+        turns = (await office.use("session.get", sessionId=held.session_id))["session"]["turns"]
+        assert spoken["interrupted"]
+        assert 0 < spoken["heardFraction"] < 1
+        assert spoken["cutAtMs"] == pytest.approx(spoken["heardFraction"] * 38 * 60, abs=2)
+        told = ("interrupted", "heardByCaller", "heardFraction", "cutAtMs")
+        assert {key: turns[0][key] for key in told} == {key: spoken[key] for key in told}
+
+
 async def test_a_book_is_said_from_its_first_words_on_and_can_be_interrupted() -> None:
     book = "We are open on Monday at 7:30 am. " * 625  # 5 000 words
     async with an_office(a_caller("wait", speaker=Speaker(ms_per_character=20))) as office:
