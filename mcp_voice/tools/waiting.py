@@ -7,7 +7,7 @@ arrived, and a client that gives up loses its wait and nothing else.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -16,7 +16,7 @@ from pydantic import Field
 
 from mcp_voice.core.conversation import Ask, Expect, Outcome
 from mcp_voice.core.events import Expect as Kind
-from mcp_voice.core.session import Session, Status
+from mcp_voice.core.session import Session, Status, Turn
 from mcp_voice.errors import Invalid, NotFound, NotLive, SessionClosed
 from mcp_voice.ports import Desk, LiveCall, Talk
 from mcp_voice.tools.catalogue import Answer, Arguments
@@ -84,7 +84,7 @@ class Reply(Answer):
     digits: str
     spoken: Said | None = None
     ended: Annotated[str | None, Field(description="Why the call ended, if it has.")] = None
-    timing_ms: Annotated[dict[str, int], Field(description="Of the last turn, by step.")]
+    timing_ms: Annotated[dict[str, int], Field(description="Of the last words and answer, by step.")]
     next_step: str
 
 
@@ -208,9 +208,19 @@ async def reply(desk: Desk, talk: Talk, wanted: Ask, outcome: Outcome) -> Reply:
         digits=known.digits(),
         spoken=None if spoken is None else Said.model_validate(asdict(spoken)),
         ended=session.close_reason,
-        timing_ms=session.turns[-1].timing_ms if session.turns else {},
+        timing_ms=_timing(session.turns),
         next_step=NEXT_STEP[outcome],
     )
+
+
+def _timing(turns: Sequence[Turn]) -> dict[str, int]:
+    """Return how long each step took: of the caller's last words, and of the last answer they heard."""
+    timing: dict[str, int] = {}
+    for turn in turns[::-1]:
+        timing = turn.timing_ms | timing
+        if turn.agent_response is not None:
+            break
+    return timing
 
 
 async def _finished(desk: Desk, talk: Talk) -> Session:

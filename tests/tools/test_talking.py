@@ -204,6 +204,31 @@ async def test_a_voice_that_fails_once_is_asked_again() -> None:
         assert spoken["spoken"]["text"] == "Hello."
 
 
+async def test_a_reply_tells_how_long_every_step_took() -> None:
+    async with an_office(a_caller("hello", "for four", "no more")) as office:
+        held = await a_call(office)
+        replies: list[dict[str, Any]] = []
+        talk(held)
+        replies.append(await office.use("telephony.listen"))
+
+        async def ask() -> None:
+            replies.append(await office.use("telephony.say", text="For how many?"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await until_said(held)
+            await anyio.sleep(0.2)
+            talk(held)
+
+        heard, answered = (reply["timingMs"] for reply in replies)
+        [before, last] = (await office.use("session.get", sessionId=held.session_id))["session"]["turns"]
+        assert heard.keys() == {"endpoint", "stt"}
+        assert answered.keys() == {
+            "endpoint", "stt", "agentThink", "ttsFirstByte", "out", "latency",
+        }  # fmt: skip
+        assert answered == before["timingMs"] | last["timingMs"]
+
+
 async def test_an_answer_that_was_cut_says_when_and_so_does_the_history() -> None:
     async with an_office(a_caller("stop", speaker=Speaker(ms_per_character=60))) as office:
         held = await a_call(office)
