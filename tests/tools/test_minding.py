@@ -47,7 +47,7 @@ async def test_an_agent_who_waits_is_there() -> None:
 
 async def test_an_agent_who_waits_for_news_of_its_call_is_there() -> None:
     speaker = Speaker(ms_per_character=2)
-    async with a_call_that_was_held(Vendors(speaker=speaker)) as (office, held):
+    async with a_call_that_was_held(Vendors(speaker=speaker)) as (office, _):
         news = await office.use("telephony.wait", **{"for": "call", "after": 99, "waitSeconds": 1})
 
         assert news["events"] == []
@@ -57,7 +57,7 @@ async def test_an_agent_who_waits_for_news_of_its_call_is_there() -> None:
 async def test_waiting_for_news_of_a_call_does_not_take_it() -> None:
     async with an_office(absence=SHORT) as office:
         held = await office.calls.hold(Started("MZ1", "CA1"))
-        await office.use("telephony.wait", **{"after": 99, "waitSeconds": 0.1})
+        await office.use("telephony.wait", after=99, waitSeconds=0.1)
         waiting = await office.use("telephony.wait", **{"for": "incoming", "waitSeconds": 0})
 
         assert [each["sessionId"] for each in waiting["incoming"]] == [held.session_id]
