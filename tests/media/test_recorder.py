@@ -243,14 +243,16 @@ class OneFile(Shelf):
         return self.kind(self.folder / f"{session_id}.wav")
 
 
-@pytest.mark.parametrize(("kind", "why"), [(FullDisk, "No space left"), (HungDisk, "took nothing for")])
+@pytest.mark.parametrize(
+    ("kind", "patience", "why"), [(FullDisk, 30, "No space left"), (HungDisk, 0.05, "took nothing for")]
+)
 async def test_a_disk_that_fails_ends_the_recording_with_an_error_in_the_log(
-    tmp_path: Path, kind: type[WavFile], why: str
+    tmp_path: Path, kind: type[WavFile], patience: float, why: str
 ) -> None:
     shelf, notes, now = OneFile(tmp_path), list[Note](), [100.0]
     shelf.kind = kind
     HungDisk.woken.clear()
-    recorder = Recorder(shelf, "sess_1", notes.append, lambda: 0.0, clock=lambda: now[0], patience=0.05)
+    recorder = Recorder(shelf, "sess_1", notes.append, lambda: 0.0, clock=lambda: now[0], patience=patience)
     await recorder.start()
     file = recorder._file
     assert recorder.tap is not None
