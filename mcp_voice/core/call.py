@@ -44,6 +44,7 @@ from mcp_voice.core.events import (
     Started,
     Stopped,
     Tick,
+    VoiceFailed,
     Watch,
 )
 from mcp_voice.core.events import (
@@ -131,6 +132,8 @@ class Call:
                 return self._audio(news, now)
             case Play() | Mark() | Tick():
                 return self._speak(news, now)
+            case VoiceFailed():
+                return self._voiceless(news, now)
             case MarkReached():
                 return self._speaker.echoed(news.name) + self._floor(now) + self._leave(now)
             case Partial():
@@ -241,6 +244,14 @@ class Call:
                 effects += self._lapse(now) + self._wonder(now) + self._keys.tell(now)
                 effects += self._speaker.overdue(now)
         return effects + self._speaker.send(now) + self._floor(now) + self._leave(now)
+
+    def _voiceless(self, failed: VoiceFailed, now: float) -> Sequence[Effect]:
+        """Write down that the voice failed; what has been made of its sentence is whole now."""
+        note = Note(
+            "error",
+            {"code": failed.code, "message": failed.why, "part": failed.part, "unsaid": failed.unsaid},
+        )
+        return (note, *self._speak(Play(b"", part=failed.part), now))
 
     def _cut(self, now: float, why: str, *, doubtful: bool = False) -> list[Effect]:
         return self._speaker.cut(now, why, doubtful=doubtful) + self._floor(now)

@@ -24,6 +24,7 @@ from typing import Final, Literal, TypeAlias
 
 from mcp_voice.core.digits import Collector
 from mcp_voice.core.events import Collect
+from mcp_voice.core.problems import Problems
 from mcp_voice.core.session import Entry
 
 Outcome: TypeAlias = Literal[
@@ -87,7 +88,8 @@ class Spoken:
 class Ask:
     """One thing an agent waits for: to have said `says`, if it says something, and an answer, if it listens.
 
-    Silence means something only once it has been said; `part` is what it is called on its way. With a
+    Silence means something only once it has been said; `part` is what it is called on its way, and `whole`
+    all that is to be said, against which it is measured how much of it was heard. With a
     `collector` the answer is digits, or words if it `hears` too; `patience` is another than NO_REPLY. While
     it is `held` it has no outcome but the end of the call; `settled` is one that somebody else has found. It
     is `doubtful` when a voice has cut it that has said nothing yet: it may go on. It is `passed` when the
@@ -96,6 +98,7 @@ class Ask:
 
     says: str | None = None
     part: str = ""
+    whole: str = ""
     listens: bool = True
     expect: Expect = "answer"
     until: Until = "reply"
@@ -132,6 +135,7 @@ class Conversation:
         self.away = False
         self.deaf = False
         """Whether what the caller says makes no words: then nobody waits for the end of it."""
+        self.problems = Problems()
         self.collecting: Collect | None = None
         """What is being collected: a new stream of the call has to be asked for it as well."""
         self._asks: list[Ask] = []
@@ -202,12 +206,16 @@ class Conversation:
             case "agentSaid" if ask.part and data.get("part") == ask.part:
                 ask.spoken = Spoken(data.get("text"), data.get("text"))
                 ask.quiet_since = now
+                _measure(ask.spoken, ask.whole)
             case "resumed" if ask.part and data.get("part") == ask.part:
                 ask.spoken, ask.doubtful = None, False
             case "interrupted" | "agentCut" if ask.part and data.get("part") == ask.part:
                 heard, share, ms = (data.get(key) for key in ("heardByCaller", "heardFraction", "heardMs"))
                 ask.spoken = Spoken(data.get("text"), heard, True, share or 0.0, ms or 0)
                 ask.quiet_since, ask.doubtful = now, bool(data.get("doubtful"))
+                _measure(ask.spoken, ask.whole)
+            case "error" if ask.part and data.get("part") == ask.part:
+                self.problems.voice(data.get("message", ""), data.get("unsaid", ""))
 
     def send_round(self, back_by: float) -> None:
         """The carrier takes the call from its stream, and brings it back on another by then."""
@@ -386,6 +394,13 @@ def _ear_failed(entry: Entry) -> bool:
 def _said(ask: Ask) -> bool:
     """Whether what it says has been said, as far as it will be."""
     return ask.says is None or (ask.spoken is not None and not ask.doubtful)
+
+
+def _measure(spoken: Spoken, whole: str) -> None:
+    """Tell how much was heard of all that was to be said, not only of what was made of it."""
+    if spoken.text is not None and len(spoken.text) < len(whole):
+        spoken.heard_fraction = round(spoken.heard_fraction * len(spoken.text) / len(whole), 3)
+        spoken.text = whole
 
 
 def _over(ask: Ask) -> bool:

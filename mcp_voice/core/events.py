@@ -5,7 +5,7 @@ Everything that reaches a call is *news*, everything it asks for is an
 
     stream ─ Started Audio Digit MarkReached AnsweredBy Stopped Lost Garbled ┐
     ear    ─ Partial Final EarFailed                                          ├─▶ Call.take ─▶ effects
-    tools  ─ Play Mark Clear Collect Expect HangUp Watch                      ┘
+    tools  ─ Play VoiceFailed Mark Clear Collect Expect HangUp Watch          ┘
 
 Effects go four ways: to the wire (`SendAudio`, `SendMark`, `SendClear`,
 `Close`), to the ear (`Listen`, `Finalize`), to the record (`Note`), and to
@@ -180,6 +180,18 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceFailed:
+    """The voice failed in mid-sentence: what there is of the `part` is all there will be. `unsaid` is the
+    rest.
+    """
+
+    part: str
+    code: str
+    why: str
+    unsaid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """Tell me when everything queued so far has been played."""
 
@@ -233,7 +245,7 @@ class Expect:
     kind: str = "answer"
 
 
-Request: TypeAlias = Play | Mark | Clear | Collect | Expect | HangUp | Watch
+Request: TypeAlias = Play | VoiceFailed | Mark | Clear | Collect | Expect | HangUp | Watch
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ class Gathered(Answer):
     ended_by: Ending | None = None
     attempts: int
     heard: list[Heard]
+    problem: Annotated[str | None, Field(description="What failed in the call, told once.")] = None
     next_step: str
 
 
@@ -254,5 +255,6 @@ async def _gathered(gathering: Gathering, came: Came, desk: Desk) -> Gathered:
         ended_by=gathering.ended_by,
         attempts=gathering.attempts,
         heard=[Heard.model_validate(asdict(words)) for words in talk.tell()] if over else [],
+        problem=talk.problems.tell() if over else None,
         next_step=HAND_ON if gathering.handle else NEXT_STEP[came],
     )

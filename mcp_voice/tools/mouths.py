@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 
 from mcp_voice.core.clauses import readings
 from mcp_voice.core.conversation import Ask
-from mcp_voice.core.events import HangUp, Play
+from mcp_voice.core.events import HangUp, Play, VoiceFailed
 from mcp_voice.errors import ProviderFailed, VoiceError
 from mcp_voice.ports import LiveCall, Speaks, Talk, VoiceConfig
 
@@ -90,7 +90,7 @@ class Mouths:
         )
         turn = self._turns.setdefault(talk.session_id, asyncio.Lock())
         words = _Words(call, talk, ask, then, turn, talk.conversation.seq if heeds else None)
-        ask.part = words.part
+        ask.part, ask.whole = words.part, " ".join(piece.clause for piece in pieces)
         task = self._go(_in_turn(words, pieces, speaks, config, begun))
         watch = self._go(_watch(words, task))
         task.add_done_callback(lambda _: _over(begun))
@@ -223,7 +223,8 @@ async def _say(
                 begun.set_result(True)
     except VoiceError as error:
         if begun.done():
-            call.ask(Play(b"", part=part))  # what there was of it is all there will be
+            unsaid = " ".join(piece.clause for piece in pieces[number:])
+            call.ask(VoiceFailed(part, error.code, str(error), unsaid))
         else:
             begun.set_result(False)
             words.talk.fail(words.ask, error)

@@ -118,7 +118,7 @@ async def _announced(desk: Desk, call: LiveCall) -> Recording:
         raise ask.failed
     if outcome == "hungUp":
         raise NotLive("The call ended before the announcement was said.", advice="Nothing was recorded.")
-    if ask.spoken is None or ask.spoken.interrupted:
+    if ask.spoken is None or ask.spoken.interrupted or ask.spoken.heard_fraction < 1.0:
         raise Refused(
             "The announcement was not said to its end; nothing is recorded.",
             advice="Start again, in silence.",

@@ -83,6 +83,7 @@ class Reply(Answer):
     heard: list[Heard]
     digits: str
     spoken: Said | None = None
+    problem: Annotated[str | None, Field(description="What failed in the call, told once.")] = None
     ended: Annotated[str | None, Field(description="Why the call ended, if it has.")] = None
     timing_ms: Annotated[dict[str, int], Field(description="Of the last words and answer, by step.")]
     next_step: str
@@ -207,6 +208,7 @@ async def reply(desk: Desk, talk: Talk, wanted: Ask, outcome: Outcome) -> Reply:
         heard=[Heard.model_validate(asdict(words)) for words in known.tell()],
         digits=known.digits(),
         spoken=None if spoken is None else Said.model_validate(asdict(spoken)),
+        problem=known.problems.tell(),
         ended=session.close_reason,
         timing_ms=_timing(session.turns),
         next_step=NEXT_STEP[outcome],

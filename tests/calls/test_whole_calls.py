@@ -30,6 +30,7 @@ from mcp_voice.core.events import (
     Stopped,
     Tick,
     TurnDone,
+    VoiceFailed,
     Watch,
 )
 from mcp_voice.core.events import Final as FinalWords
@@ -234,6 +235,7 @@ news = st.one_of(
             MarkReached("m"),
             MarkReached("mv:1:200"),
             Clear(),
+            VoiceFailed("p", "provider_failed", "it died", "the rest"),
             Partial("so far"),
             FinalWords("hello"),
             FinalWords(""),
@@ -324,6 +326,23 @@ def test_a_deaf_call_speaks_and_ends_like_any_other() -> None:
 
     kinds = [effect.kind if isinstance(effect, Note) else type(effect).__name__ for effect in effects]
     assert kinds == ["answered", "SendAudio", "SendMark", "agentSaid", "TurnDone", "ended", "Close"]
+
+
+def test_a_sentence_whose_voice_fails_is_over_where_it_failed_and_the_log_says_so() -> None:
+    call = VirtualCall()
+    call.take(Play(b"\x01" * SECOND, "One.", part="p", last=False))
+    call.caller((False, 0.5))
+
+    call.take(VoiceFailed("p", "provider_failed", "It died.", "Two."))
+    call.caller((False, 2.0))
+
+    failed, said = call.notes()
+    assert (failed.kind, said.kind) == ("error", "agentSaid")
+    assert failed.data == {"code": "provider_failed", "message": "It died.", "part": "p", "unsaid": "Two."}
+    assert (said.data["text"], said.data["part"]) == ("One.", "p")
+    [turn] = call.all(TurnDone)
+    assert isinstance(turn, TurnDone)
+    assert (turn.agent_response, turn.interrupted) == ("One.", False)
 
 
 def test_a_clear_that_a_tool_asks_for_is_not_the_callers_doing() -> None:

@@ -270,6 +270,34 @@ def test_a_call_whose_first_reply_was_listened_for_is_asked_for_what_comes_next(
     assert log.talk.outcome(joined, now=4.0) == "pending"
 
 
+def test_how_much_was_heard_is_told_of_all_that_was_to_be_said() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="One. Two. Six.", part="p", whole="One. Two. Six."), now=0.0)
+    log.write(
+        "interrupted", 1.0, text="One.", part="p", heardByCaller="One.", heardFraction=0.5, doubtful=True
+    )
+    cut, ask.spoken = ask.spoken, None
+    log.write("resumed", 2.0, part="p")
+    log.write("agentSaid", 3.0, text="One. Two. Six.", part="p")
+
+    assert cut == Spoken("One. Two. Six.", "One.", interrupted=True, heard_fraction=round(0.5 * 4 / 14, 3))
+    assert ask.spoken == Spoken("One. Two. Six.", "One. Two. Six.")
+
+
+def test_a_voice_that_fails_in_mid_sentence_is_told_once_and_by_the_beginning_of_what_was_not_said() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="One. Two.", part="p", whole="One. Two."), now=0.0)
+    log.write("error", 1.0, code="provider_failed", message="It broke.", part="other", unsaid="Nothing.")
+    log.write("error", 1.0, code="provider_failed", message="It broke.", part="p", unsaid="Two. " * 40)
+    log.write("agentSaid", 2.0, text="One.", part="p")
+
+    told, again = log.talk.problems.tell(), log.talk.problems.tell()
+
+    assert told == f"It broke. Not said: {('Two. ' * 16).rstrip()}…"
+    assert again is None
+    assert ask.spoken == Spoken("One. Two.", "One.", heard_fraction=round(4 / 9, 3))
+
+
 def test_a_client_that_gives_up_early_is_kept_waiting_less_long() -> None:
     log = Log()
     assert log.talk.patience == LONGEST_WAIT

@@ -1,6 +1,6 @@
 """`telephony.record`: who may, what is said before it, and what it answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from mcp_voice.core.events import Clear, Started
 from mcp_voice.errors import NotLive, PolicyDenied, ProviderFailed, Refused
 from mcp_voice.media.calls import HeldLeg
 from mcp_voice.media.shelf import Shelf
-from mcp_voice.ports import RecordingRules
+from mcp_voice.ports import RecordingRules, VoiceConfig
 from tests.tools.desk import Office, an_office
 from tests.twins import Speaker, Vendors, until
 
@@ -128,6 +128,28 @@ async def test_an_announcement_that_is_cut_off_or_not_made_records_nothing(tmp_p
 
             assert ("hoarse" if fails else "not said to its end") in str(refused[0])
             assert held.recorder.status.state == "off"
+    assert kept(tmp_path) == []
+
+
+class Fading(Speaker):
+    """Says one thing, and no more."""
+
+    async def speak(self, text: str, config: VoiceConfig) -> AsyncGenerator[bytes, None]:
+        if self.said:
+            raise ProviderFailed("The voice is gone.")
+        async for piece in super().speak(text, config):
+            yield piece
+
+
+async def test_an_announcement_whose_end_could_not_be_made_records_nothing(tmp_path: Path) -> None:
+    async with a_studio(tmp_path, "announce", Fading(ms_per_character=2)) as (office, held):
+        told = "This call goes on as usual. It is recorded from now on."
+        office.desk.recording = RecordingRules("announce", told)
+
+        with pytest.raises(Refused, match="not said to its end"):
+            await office.use("telephony.record", action="start")
+
+        assert held.recorder.status.state == "off"
     assert kept(tmp_path) == []
 
 

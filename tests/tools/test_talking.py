@@ -334,16 +334,28 @@ class Hoarse(Speaker):
             yield piece
 
 
-async def test_a_voice_that_fails_later_has_said_what_it_has_said() -> None:
+async def test_a_voice_that_fails_later_has_said_what_it_has_said_and_the_agent_is_told_of_the_rest() -> None:
     async with an_office(a_caller(speaker=Hoarse(ms_per_character=2))) as office:
-        await a_call(office)
+        held = await a_call(office)
+        text = "This is the first sentence. And this is the second one."
 
-        reply = await office.use(
-            "telephony.say", text="This is the first sentence. And this is the second one.", then="return"
-        )
+        reply = await office.use("telephony.say", text=text, then="return")
+        later = await office.use("telephony.listen", waitSeconds=0)
 
-        assert reply["outcome"] == "spoken"
-        assert reply["spoken"]["text"] == "This is the first sentence."
+        assert (reply["outcome"], later["problem"]) == ("spoken", None)
+        assert reply["problem"].startswith("The voice is gone.")
+        assert reply["problem"].endswith("Not said: And this is the second one.")
+        assert reply["spoken"] == {
+            "text": text,
+            "heardByCaller": "This is the first sentence.",
+            "interrupted": False,
+            "heardFraction": round(27 / len(text), 3),
+        }
+        entries = await office.desk.store.entries(held.session_id)
+        [error] = [entry.data for entry in entries if entry.kind == "error"]
+        [said] = [entry.data for entry in entries if entry.kind == "agentSaid"]
+        assert (error["code"], error["part"]) == ("provider_failed", said["part"])
+        assert error["message"].startswith("The voice is gone.")
 
 
 async def test_a_call_whose_ears_all_fail_still_says_presses_and_closes() -> None:
