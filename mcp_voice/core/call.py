@@ -89,7 +89,7 @@ class Call:
         fillers: Sequence[str] = (),
     ) -> None:
         self._listener = listener
-        self._speaker = Speaker(playout or Playout(), count(first_turn), fillers)
+        self._speaker = Speaker(playout or Playout(), count(first_turn), fillers, hears=listener is not None)
         self._keys = Keys()
         self._post = Post()
         self._deaf = False
@@ -219,10 +219,12 @@ class Call:
                 return self._cut(now, "interrupted", doubtful=not self._deaf)
             case Cue.COUGHED:
                 return (Note("backchannel"),)
+        self._speaker.lull.caller_silent(now)
         self._speaker.exchange.caller_silent(now, self._listener.silent_ms if self._listener else 0)
         return ()
 
     def _pressed(self, key: Digit, now: float) -> Sequence[Effect]:
+        self._speaker.lull.over()
         cut = self._keys.collecting and self._speaker.playout.playing(now)
         return [*(self._cut(now, "pressed") if cut else ()), *self._keys.press(key.digit, now)]
 

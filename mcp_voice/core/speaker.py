@@ -4,6 +4,7 @@
     Exchange   words both ways → turns for the record, with their timing
     Doubt      a voice that cut playback and says nothing lets it go on
     Fillers    an agent that thinks long is covered
+    Lull       nobody says anything after what the agent said
 
 It says what to do and what to write down, and knows nothing of the caller's
 audio: whose turn it is and what silence means are the listener's.
@@ -17,6 +18,7 @@ from mcp_voice.core.events import Effect, Fill, Note, Play, SendAudio, SendClear
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.exchange import Exchange, told
 from mcp_voice.core.fillers import Fillers
+from mcp_voice.core.lull import LONG, Lull
 from mcp_voice.core.playout import Playout, Utterance
 
 _EXPECTED: Final = "answer"
@@ -25,13 +27,17 @@ _EXPECTED: Final = "answer"
 class Speaker:
     """One call's. `expects` is what the caller is to say next; it falls back to any answer once they have."""
 
-    def __init__(self, playout: Playout, turns: Iterator[int], phrases: Sequence[str]) -> None:
+    def __init__(
+        self, playout: Playout, turns: Iterator[int], phrases: Sequence[str], *, hears: bool = True
+    ) -> None:
         self.playout = playout
         self.exchange = Exchange(turns)
         self.fillers = Fillers(phrases)
+        self.lull = Lull()
         self.doubt: Doubt | None = None
         """Whether what has been cut goes on; None while nothing waits for an answer to it."""
         self.expects = _EXPECTED
+        self._hears = hears
         self._late = self._over = False
 
     @property
@@ -40,6 +46,8 @@ class Speaker:
         wishes = self.playout.wishes
         if self.fillers.wakes_at is not None:
             wishes.append(self.fillers.wakes_at)
+        if self.lull.wakes_at is not None:
+            wishes.append(self.lull.wakes_at)
         return wishes
 
     def play(self, play: Play, now: float) -> list[Effect]:
@@ -51,6 +59,7 @@ class Speaker:
             effects += self.settle(now, heard=False)
         if play.tracked and not play.filler:
             self.fillers.hush()
+        self.lull.over()
         thought = self.exchange.asked(play, now)
         if thought is not None:
             self.fillers.thought(thought)
@@ -79,6 +88,8 @@ class Speaker:
             effects.append(Fill(filler))
         for utterance in self.playout.overdue(now):
             effects += self._written(utterance)
+        if self.lull.due(now, playing=self.playout.playing(now)):
+            effects.append(Note("silence", {"durationMs": round(LONG * 1000)}))
         return effects
 
     def echoed(self, name: str) -> list[Effect]:
@@ -114,12 +125,15 @@ class Speaker:
         """The caller's turn begins: nothing passes the time now, and words are not late any more."""
         self._late = False
         self.fillers.hush()
+        self.lull.caller_speaks()
 
     def heard(self, words: FinalWords, now: float) -> list[Effect]:
         """Take words that count. When they end a turn the agent begins to think."""
         if words.text and words.ends_turn and not self._over:
             self.fillers.ask(now, self.expects)
             self.expects = _EXPECTED
+        if words.text:
+            self.lull.over()
         return list(self.exchange.heard(words, now))
 
     def belied(self, words: FinalWords, now: float) -> bool:
@@ -176,4 +190,6 @@ class Speaker:
 
     def _written(self, utterance: Utterance, why: str = "") -> list[Effect]:
         """Write down an utterance that was played to its end, or cut for good."""
+        if self._hears and not utterance.cut and not utterance.filler:
+            self.lull.agent_done(utterance.ends_at)
         return [told(utterance, why), *self.exchange.said(utterance)]

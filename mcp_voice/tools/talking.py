@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mcp_voice.core.conversation import Ask
 from mcp_voice.core.events import HangUp, Watch
-from mcp_voice.core.session import Session
+from mcp_voice.core.session import Change, Entry, Session, change
 from mcp_voice.errors import Invalid
 from mcp_voice.ports import Desk, LiveCall, Talk, VoiceConfig
 from mcp_voice.tools.catalogue import tool
@@ -88,9 +88,12 @@ async def _resumed(desk: Desk, talk: Talk, *, hold: bool) -> Session:
     if hold == (session.status == "held") or session.status not in ("active", "held"):
         return session
     now = desk.now()
-    return await desk.store.amend(
-        session.session_id, lambda old: old if old.closed else old.moved("hold" if hold else "resume", now)
-    )
+    note = Entry(at=now, kind="hold", data={"state": "began" if hold else "ended", "by": "agent"})
+
+    def moved(old: Session) -> Session | Change:
+        return old if old.closed else change(old.moved("hold" if hold else "resume", now), entries=[note])
+
+    return await desk.store.amend(session.session_id, moved)
 
 
 class Listen(Waiting):

@@ -165,25 +165,18 @@ async def handle_connect(ask: Connect, desk: Desk) -> Connected:
 async def _session(ask: Connect, desk: Desk) -> Session:
     """Return the session of a call that has come: the one it has, or a new one."""
     now = desk.now()
+    parties = {"from_": ask.from_, "to": ask.to}
     known = await desk.store.named(ask.call_sid)
-    if known is not None and known.status == "pending":
-        return await desk.store.amend(
-            known.session_id, lambda old: old.moved("ring", now, from_=ask.from_, to=ask.to)
-        )
-    if known is not None and (not known.closed or _returns(known, now)):
+    if known is None or (known.closed and not _returns(known, now)):
+        known = begin(ask.call_sid, SessionConfig(), now, direction=ask.direction, **parties)
+        await desk.store.add(known)
+        ledger.opened(desk.counts, known)
+    if known.status != "pending":
         return known
-    session = begin(
-        ask.call_sid,
-        SessionConfig(),
-        now,
-        direction=ask.direction,
-        from_=ask.from_,
-        to=ask.to,
-        status="ringing",
+    ringing = Entry(at=now, kind="ringing", data={"from": ask.from_, "to": ask.to})
+    return await desk.store.amend(
+        known.session_id, lambda old: change(old.moved("ring", now, **parties), entries=[ringing])
     )
-    await desk.store.add(session)
-    ledger.opened(desk.counts, session)
-    return session
 
 
 def _returns(session: Session, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Final
 from xml.etree import ElementTree
 
 import anyio
@@ -77,6 +77,13 @@ async def test_twiml_that_would_not_work_is_not_written(
 # ─── handleConnect ───────────────────────────────────────────────────────────
 
 
+PARTIES: Final = {"from": CALL["from"], "to": CALL["to"]}
+
+
+async def log_of(office: Office, session_id: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(entry.kind, entry.data) for entry in await office.desk.store.entries(session_id)]
+
+
 async def test_a_call_that_comes_in_has_a_session_and_is_told_where_to_go(office: Office) -> None:
     answer = await office.use("telephony.handleConnect", **CALL)
 
@@ -101,6 +108,7 @@ async def test_a_webhook_sent_again_gets_the_same_answer(office: Office) -> None
 
     assert answers == [answers[0]] * 5
     assert office.desk.counts.sessions_created == 1
+    assert await log_of(office, answers[0]["sessionId"]) == [("ringing", PARTIES)]
 
 
 async def test_a_session_made_before_the_call_rings_when_it_comes(office: Office) -> None:
@@ -111,6 +119,7 @@ async def test_a_session_made_before_the_call_rings_when_it_comes(office: Office
     assert session_id == made["sessionId"]
     session = await session_of(office, session_id)
     assert (session["status"], session["from"]) == ("ringing", "+14155550123")
+    assert await log_of(office, session_id) == [("ringing", PARTIES)]
 
 
 async def test_a_new_call_under_a_name_that_was_closed_is_a_new_session(office: Office) -> None:
