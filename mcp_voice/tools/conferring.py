@@ -17,6 +17,7 @@ from mcp_voice.errors import Invalid, NotFound, StoreFailed
 from mcp_voice.ports import Desk
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
 from mcp_voice.tools.gates import admitted
+from mcp_voice.tools.standing import Standing, stands
 from mcp_voice.tools.telephony import dialable
 from mcp_voice.tools.waiting import on_the_line
 
@@ -55,10 +56,9 @@ class Person(Answer):
     coaching: bool
 
 
-class Conferring(Answer):
+class Conferring(Standing):
     """Who is in the call."""
 
-    session_id: str
     participants: list[Person]
     conference_sid: Annotated[str | None, Field(description="The carrier's name for it.")] = None
 
@@ -87,7 +87,7 @@ async def conference(ask: Confer, desk: Desk) -> Conferring:
         log = [entry async for entry in _log(desk, session)]
         people = rebuilt(_caller(session), log)
         if ask.action == "list":
-            return _told(session, people)
+            return await _told(desk, session, people)
         step = _step(ask, ask.action, people)
         people = people.after(step)
         if step.target is not None and step.action == "add":
@@ -95,7 +95,7 @@ async def conference(ask: Confer, desk: Desk) -> Conferring:
         told = await desk.carriers[session.carrier].conference(session, step)
         with suppress(NotFound, StoreFailed):  # it has been done: an error here would have it done twice
             await desk.store.amend(session.session_id, lambda old: _written(old, step, desk))
-    return _told(session, people, told.get("conferenceSid"))
+    return await _told(desk, session, people, told.get("conferenceSid"))
 
 
 def _step(ask: Confer, action: Action, people: Conference) -> Step:
@@ -133,9 +133,12 @@ def _written(old: Session, step: Step, desk: Desk) -> Change:
     return change(new, entries=[Entry(at=now, kind=KIND, data=noted(step))])
 
 
-def _told(session: Session, people: Conference, conference_sid: str | None = None) -> Conferring:
+async def _told(
+    desk: Desk, session: Session, people: Conference, conference_sid: str | None = None
+) -> Conferring:
     return Conferring(
-        session_id=session.session_id,
+        **await stands(desk, session),
+        next_step="Go on with telephony.say.",
         participants=[_person(one) for one in people.people],
         conference_sid=conference_sid,
     )

@@ -18,6 +18,7 @@ from mcp_voice.core.session import Change, Entry, Session, SessionConfig, Turn, 
 from mcp_voice.errors import Invalid, NotFound, SessionClosed, StaleVersion
 from mcp_voice.ports import Desk, utc_now
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
+from mcp_voice.tools.standing import Links, links
 from mcp_voice.tools.waiting import OneOf, only_call
 
 LARGEST: Final = 65_536
@@ -179,6 +180,7 @@ class Got(Answer):
         list[Entry] | None,
         Field(description=f"With detail timeline: at most {PAGE}, in order of seq; ask on with after."),
     ] = None
+    links: Annotated[Links | None, Field(description="What else can be read of it.")] = None
     advice: Annotated[str | None, Field(description="What to do when session is null.")] = None
 
 
@@ -193,14 +195,15 @@ async def get(ask: Get, desk: Desk) -> Got:
         session = await find(desk, ask)
     except NotFound as missing:
         return Got(session=None, advice=str(missing))
+    more = await links(desk, session)
     if ask.detail == "concise":
         turns = session.turns[-GLANCE_TURNS:]
-        return Got(session=Glance.model_construct(**{**dict(session), "turns": turns}))
+        return Got(session=Glance.model_construct(**{**dict(session), "turns": turns}), links=more)
     session = session.model_copy(update={"turns": history(session)})
     if ask.detail == "timeline":
         events = await desk.store.entries(session.session_id, ask.after, PAGE)
-        return Got(session=session, events=list(events))
-    return Got(session=session)
+        return Got(session=session, events=list(events), links=more)
+    return Got(session=session, links=more)
 
 
 # ─── session.update ──────────────────────────────────────────────────────────

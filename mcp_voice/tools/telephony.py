@@ -33,6 +33,8 @@ from mcp_voice.tools.catalogue import Answer, Arguments, tool
 from mcp_voice.tools.gates import admitted
 from mcp_voice.tools.mouths import Mouths
 from mcp_voice.tools.session import CallSid, Named, Reason, SessionId, find, finish
+from mcp_voice.tools.standing import Standing, stands
+from mcp_voice.tools.waiting import NEXT_STEP
 
 DisconnectReason: TypeAlias = Literal[
     "queued", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled",
@@ -253,7 +255,10 @@ class Transfer(Named):
     ] = None
 
 
-class Transferred(Answer):
+GONE_OVER: Final = "They are connected, and the call leaves you. Report it."
+
+
+class Transferred(Standing):
     """The caller is on the way."""
 
     transferred: bool
@@ -284,7 +289,10 @@ async def transfer(ask: Transfer, desk: Desk) -> Transferred:
     # The caller has gone over, whatever becomes of the record: an error here would have it done twice.
     with suppress(NotFound, StoreFailed):
         await desk.store.amend(session.session_id, lambda old: change(old.touched(now), entries=[entry]))
-    return Transferred(transferred=True, target=target, conference_sid=told.get("conferenceSid"))
+    return Transferred(
+        **await stands(desk, session), next_step=GONE_OVER, transferred=True, target=target,
+        conference_sid=told.get("conferenceSid"),
+    )  # fmt: skip
 
 
 def dialable(target: str) -> str:
@@ -316,14 +324,16 @@ class Hangup(Named):
     ] = None
 
 
-class HungUp(Answer):
+Goodbye: TypeAlias = Literal["saying", "not said"]
+
+
+class HungUp(Standing):
     """The call is over, or is about to be."""
 
     hungup: bool
-    goodbye: Annotated[
-        Literal["saying", "not said"] | None,
-        Field(description="saying: the call ends when it has been said."),
-    ] = None
+    goodbye: Annotated[Goodbye | None, Field(description="saying: the call ends when it has been said.")] = (
+        None
+    )
 
 
 @tool(
@@ -340,7 +350,7 @@ async def hangup(ask: Hangup, desk: Desk) -> HungUp:
         raise SessionClosed(session.session_id)
     live = desk.switchboard.call(session_id=session.session_id)
     if ask.goodbye and live and await _say(ask, session, live, desk):
-        return HungUp(hungup=True, goodbye="saying")
+        return await _hung_up(desk, session, "saying")
     try:
         await desk.carriers[session.carrier].hangup(session, ask.reason)
     except (NotFound, NotConfigured, CarrierFailed):
@@ -349,7 +359,11 @@ async def hangup(ask: Hangup, desk: Desk) -> HungUp:
         # Closing our stream, the next step, ends the call as well: our TwiML has nothing behind it.
     with suppress(SessionClosed):  # the network's own news was quicker
         await finish(desk, session.session_id, ask.reason)
-    return HungUp(hungup=True, goodbye="not said" if ask.goodbye else None)
+    return await _hung_up(desk, session, "not said" if ask.goodbye else None)
+
+
+async def _hung_up(desk: Desk, session: Session, goodbye: Goodbye | None) -> HungUp:
+    return HungUp(**await stands(desk, session), next_step=NEXT_STEP["hungUp"], hungup=True, goodbye=goodbye)
 
 
 async def _say(ask: Hangup, session: Session, live: LiveCall, desk: Desk) -> bool:

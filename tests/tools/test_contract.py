@@ -141,3 +141,27 @@ def test_a_tool_that_only_reads_destroys_nothing(name: str) -> None:
     tool = tool_of(name)
 
     assert not (tool.reads and tool.destroys)
+
+
+OF_CALLS: Final = {"sessionId", "status", "seq", "nextStep"}
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        tool
+        for tool in CATALOGUE.toolset("agent")
+        if tool.name.startswith("telephony.") and tool.name != "telephony.status"
+    ],
+    ids=lambda tool: tool.name,
+)
+def test_an_agent_is_told_how_its_call_stands_and_what_to_do_next(tool: Tool) -> None:
+    assert set(tool.output_schema["properties"]) >= OF_CALLS
+    assert set(tool.output_schema["required"]) >= OF_CALLS
+
+
+def test_whatever_takes_a_call_takes_the_only_one_without_its_name() -> None:
+    takes = [tool for tool in CATALOGUE.toolset("agent") if "sessionId" in tool.input_schema["properties"]]
+
+    assert len(takes) == 11
+    assert not [tool.name for tool in takes if "sessionId" in tool.input_schema.get("required", ())]

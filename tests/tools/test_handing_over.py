@@ -38,13 +38,15 @@ async def test_a_caller_is_handed_over(office: Office, target: str, dialled: str
 
     answer = await office.use("telephony.transfer", callSid="CA1", target=target, type="cold")
 
-    assert answer == {"transferred": True, "target": dialled, "conferenceSid": None}
+    assert (answer["transferred"], answer["target"], answer["conferenceSid"]) == (True, dialled, None)
+    assert (answer["sessionId"], answer["status"]) == (session_id, "active")
     assert office.network.transfers == [
         {"call": "CA1", "target": dialled, "warm": False, "announce": None, "whisper": None}
     ]
     assert office.desk.counts.transfers == 1
     log = await office.use("session.get", sessionId=session_id, detail="timeline")
-    assert {"target": dialled, "type": "cold"} in [event["data"] for event in log["events"]]
+    [noted] = [event for event in log["events"] if event["kind"] == "transfer"]
+    assert (noted["seq"], noted["data"]) == (answer["seq"], {"target": dialled, "type": "cold"})
 
 
 async def test_a_warm_transfer_names_its_conference(office: Office) -> None:
@@ -106,7 +108,8 @@ async def test_a_call_is_hung_up_at_its_carrier_and_closed(office: Office) -> No
 
     answer = await office.use("telephony.hangup", callSid="CA1", reason="done")
 
-    assert answer == {"hungup": True, "goodbye": None}
+    assert (answer["hungup"], answer["goodbye"]) == (True, None)
+    assert (answer["sessionId"], answer["status"]) == (session_id, "closed")
     assert office.network.hung_up == [("CA1", "done")]
     assert len(office.calls) == 0
     assert (await session_of(office, session_id))["closeReason"] == "done"
@@ -134,7 +137,7 @@ async def test_a_goodbye_is_said_before_the_call_ends() -> None:
         with anyio.fail_after(30):
             await leg.done.wait()
 
-        assert answer == {"hungup": True, "goodbye": "saying"}
+        assert (answer["hungup"], answer["goodbye"], answer["status"]) == (True, "saying", "active")
         assert still_up == 1
         audio = [message["media"]["payload"] for message in out if message["event"] == "media"]
         assert len(b"".join(b64decode(payload) for payload in audio)) == 80 * 8
@@ -150,7 +153,7 @@ async def test_a_call_ends_though_no_voice_says_goodbye() -> None:
 
         answer = await office.use("telephony.hangup", callSid="CA1", goodbye="Goodbye!")
 
-        assert answer == {"hungup": True, "goodbye": "not said"}
+        assert (answer["hungup"], answer["goodbye"]) == (True, "not said")
         assert office.network.hung_up == [("CA1", "hangup")]
 
 

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import anyio
 import pytest
 
 from mcp_voice.core.events import Started
 from mcp_voice.core.session import Turn, change
 from mcp_voice.errors import Invalid, NotFound, NotLive, SessionClosed, StaleVersion
+from mcp_voice.media.shelf import Shelf
 from tests.tools.desk import Office
 from tests.tools.streams import start_message
 
@@ -79,6 +82,23 @@ async def test_a_call_names_its_newest_session(office: Office) -> None:
 async def test_a_session_is_asked_for_by_one_name(office: Office) -> None:
     with pytest.raises(Invalid, match="either sessionId or callSid"):
         await office.use("session.get", sessionId="sess_1", callSid="CA1")
+
+
+@pytest.mark.parametrize("detail", ["concise", "full", "timeline"])
+async def test_a_session_says_what_else_can_be_read_of_it(
+    office: Office, tmp_path: Path, detail: str
+) -> None:
+    session_id = await created(office)
+    before = (await office.use("session.get", sessionId=session_id))["links"]
+    office.desk.recordings = Shelf(tmp_path)
+    unkept = (await office.use("session.get", sessionId=session_id, detail=detail))["links"]
+    (tmp_path / f"{session_id}.wav").write_bytes(b"RIFF")
+    kept = (await office.use("session.get", sessionId=session_id, detail=detail))["links"]
+
+    where = f"voice://sessions/{session_id}"
+    words = {"transcript": f"{where}/transcript", "events": f"{where}/events"}
+    assert before == unkept == {**words, "recording": None}
+    assert kept == {**words, "recording": f"{where}/recording"}
 
 
 async def test_the_only_live_call_needs_no_name(office: Office) -> None:
