@@ -175,8 +175,9 @@ async def _rung(desk: Desk, ask: Call, carrier: str, to: str) -> tuple[Session, 
         if known is not None:
             return known, False
         desk.carriers[carrier].ready()
+        phrases = desk.carriers[carrier].vocabulary(to)  # of nobody there is none: that costs no admission
         admission = await desk.gate.admit(Wish(to, ask.purpose or "", ask.max_minutes))
-        placing = dialling.see(_place(desk, ask, carrier, admission))
+        placing = dialling.see(_place(desk, ask, carrier, admission, phrases))
         return await asyncio.shield(placing), True
 
 
@@ -190,13 +191,13 @@ async def _recent(desk: Desk, to: str) -> Session | None:
     return None
 
 
-async def _place(desk: Desk, ask: Call, carrier: str, admission: Admission) -> Session:
+async def _place(
+    desk: Desk, ask: Call, carrier: str, admission: Admission, phrases: tuple[str, ...]
+) -> Session:
     """Start the call's record, dial, and see to its first words. Raises what `Carrier.dial` raises."""
     session = begin(
         f"dial_{token_hex(16)}",
-        SessionConfig(
-            language=ask.language, voice=ask.voice, phrases=desk.carriers[carrier].vocabulary(admission.to)
-        ),
+        SessionConfig(language=ask.language, voice=ask.voice, phrases=phrases),
         desk.now(),
         direction="outbound",
         to=admission.to,

@@ -110,7 +110,7 @@ async def listen(ask: Listen, desk: Desk) -> Reply:
     """Wait for what the caller of a live call says, presses or does next, without saying anything.
 
     Use it after an outcome of pending, or when it is the caller's turn. Returns as telephony.say does. What
-    was said before and not told to you comes at once.
+    was said before and not told to you comes at once. Others who listen are told too, `repeated`.
     """
     talk = await conversation(desk, ask.session_id)
     known = talk.conversation

@@ -60,7 +60,7 @@ class Heard(Answer):
     text: SaidByCaller
     confidence: float | None
     rejected: Annotated[bool, Field(description="The recogniser does not believe its own answer.")]
-    repeated: Annotated[bool, Field(description="Told before; you may have it already.")]
+    repeated: Annotated[bool, Field(description="Told before, to you or to another client.")]
 
 
 class Said(Answer):

@@ -9,8 +9,10 @@ import pytest
 
 from mcp_voice.core.events import AnsweredBy, Audio, Started
 from mcp_voice.core.events import Final as FinalWords
-from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, PolicyDenied
+from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, NotFound, PolicyDenied
 from mcp_voice.media.calls import HeldLeg
+from mcp_voice.simulator.casting import cast
+from mcp_voice.simulator.person import lines_of
 from tests.tools.desk import Office, an_office
 from tests.twins import Listener, Network, OpenGate, Speaker, Vendors, sound, until
 
@@ -245,6 +247,23 @@ async def test_a_call_that_was_not_placed_can_be_tried_again_at_once() -> None:
         again = await office.use("telephony.call", to=NUMBER, waitSeconds=0)
 
         assert (again["dialled"], again["status"]) == (True, "ringing")
+
+
+class Street(Network):
+    """Where the people of this package live."""
+
+    def vocabulary(self, to: str) -> tuple[str, ...]:
+        return tuple(lines_of(cast(to)))
+
+
+async def test_who_does_not_exist_cannot_be_called_and_costs_nothing() -> None:
+    async with an_office(vendors(), Street("simulator")) as office:
+        with pytest.raises(NotFound, match="sim:nobody|nobody") as refused:
+            await office.use("telephony.call", to="sim:nobody")
+
+        assert "restaurant" in str(refused.value)
+        assert (office.gate.wishes, office.network.dialled) == ([], [])
+        assert not await office.desk.store.find()
 
 
 async def test_what_has_to_be_disclosed_is_said_first_and_whole() -> None:

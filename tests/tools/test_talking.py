@@ -10,7 +10,7 @@ import pytest
 
 from mcp_voice.core.clauses import readings
 from mcp_voice.core.conversation import LONGEST_WAIT
-from mcp_voice.core.events import Audio, Digit, Started, Stopped
+from mcp_voice.core.events import Audio, Digit, MarkReached, Started, Stopped
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.speakable import speakable
 from mcp_voice.errors import Invalid, NotFound, NotLive, ProviderFailed, SessionClosed
@@ -412,6 +412,59 @@ async def test_last_words_are_told_when_the_call_is_over() -> None:
         assert (said["outcome"], said["spoken"]) == ("hungUp", None)
         assert [words["text"] for words in said["heard"]] == ["never mind, bye"]
         assert (heard["outcome"], heard["heard"]) == ("hungUp", [])
+
+
+async def test_a_caller_who_hangs_up_in_mid_sentence_has_heard_the_beginning() -> None:
+    text = "One two three four five six seven eight nine ten eleven twelve."
+    async with an_office(a_caller(speaker=Speaker(ms_per_character=100))) as office:
+        held = await a_call(office)
+        replies: list[dict[str, Any]] = []
+
+        async def say() -> None:
+            replies.append(await office.use("telephony.say", text=text))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(say)
+            marks: list[str] = []
+            with anyio.fail_after(30):
+                while len(marks) < 5:
+                    marks += [told["mark"]["name"] for told in held.outbound() if told["event"] == "mark"]
+                    await anyio.sleep(0.01)
+            held.hear([*(MarkReached(name) for name in marks), Stopped("CA1")])
+
+        [reply] = replies
+        heard = reply["spoken"]["heardByCaller"]
+        assert (reply["outcome"], reply["ended"]) == ("hungUp", "stop")
+        assert reply["spoken"]["interrupted"]
+        assert 0 < reply["spoken"]["heardFraction"] < 1
+        assert heard
+        assert text.startswith(heard)
+        assert heard != text
+
+
+async def test_two_clients_that_listen_are_both_told() -> None:
+    async with an_office(a_caller("for four people")) as office:
+        held = await a_call(office)
+        replies: list[dict[str, Any]] = []
+
+        async def listen() -> None:
+            replies.append(await office.use("telephony.listen"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen)
+            tasks.start_soon(listen)
+            await until(lambda: len(office.talk(held).conversation.waiting) == 2)
+            talk(held)
+
+        assert [reply["outcome"] for reply in replies] == ["reply", "reply"]
+        assert [[words["text"] for words in reply["heard"]] for reply in replies] == [["for four people"]] * 2
+        assert sorted(reply["heard"][0]["repeated"] for reply in replies) == [False, True]
+
+
+async def test_there_is_nothing_to_listen_to_without_a_call() -> None:
+    async with an_office() as office:
+        with pytest.raises(NotLive, match=r"telephony\.call"):
+            await office.use("telephony.listen")
 
 
 async def test_a_caller_on_hold_is_taken_back_by_the_next_words() -> None:
