@@ -204,8 +204,9 @@ async def _say(
     begun: "asyncio.Future[bool]",
 ) -> None:
     call, part, began_at = words.call, words.part, time.monotonic()
+    placed = _placed(pieces)
     try:
-        for piece, first, last in _placed(pieces):
+        for piece, first, last in placed:
             await asyncio.sleep(0)  # reading takes a while, and a voice may have it all ready
             made = None if piece.ready is None else await piece.ready
             if made is None:
@@ -223,7 +224,7 @@ async def _say(
                 begun.set_result(True)
     except VoiceError as error:
         if begun.done():
-            unsaid = " ".join(piece.clause for piece in pieces[number:])
+            unsaid = " ".join([piece.clause, *(left.clause for left, _, _ in placed)])
             call.ask(VoiceFailed(part, error.code, str(error), unsaid))
         else:
             begun.set_result(False)
