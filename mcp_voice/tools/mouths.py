@@ -204,9 +204,10 @@ async def _say(
     begun: "asyncio.Future[bool]",
 ) -> None:
     call, part, began_at = words.call, words.part, time.monotonic()
-    placed = _placed(pieces)
+    placed, clause = _placed(pieces), ""
     try:
         for piece, first, last in placed:
+            clause = piece.clause
             await asyncio.sleep(0)  # reading takes a while, and a voice may have it all ready
             made = None if piece.ready is None else await piece.ready
             if made is None:
@@ -224,8 +225,8 @@ async def _say(
                 begun.set_result(True)
     except VoiceError as error:
         if begun.done():
-            unsaid = " ".join([piece.clause, *(left.clause for left, _, _ in placed)])
-            call.ask(VoiceFailed(part, error.code, str(error), unsaid))
+            unsaid = [clause, *(piece.clause for piece, _, _ in placed)]
+            call.ask(VoiceFailed(part, error.code, str(error), " ".join(unsaid)))
         else:
             begun.set_result(False)
             words.talk.fail(words.ask, error)

@@ -274,13 +274,22 @@ def test_how_much_was_heard_is_told_of_all_that_was_to_be_said() -> None:
     log = Log()
     ask = log.talk.begin(Ask(says="One. Two. Six.", part="p", whole="One. Two. Six."), now=0.0)
     log.write(
-        "interrupted", 1.0, text="One.", part="p", heardByCaller="One.", heardFraction=0.5, doubtful=True
+        "interrupted",
+        1.0,
+        text="One.",
+        part="p",
+        heardByCaller="One.",
+        heardFraction=0.5,
+        heardMs=700,
+        doubtful=True,
     )
     cut, ask.spoken = ask.spoken, None
     log.write("resumed", 2.0, part="p")
     log.write("agentSaid", 3.0, text="One. Two. Six.", part="p")
 
-    assert cut == Spoken("One. Two. Six.", "One.", interrupted=True, heard_fraction=round(0.5 * 4 / 14, 3))
+    assert cut == Spoken(
+        "One. Two. Six.", "One.", interrupted=True, heard_fraction=round(0.5 * 4 / 14, 3), cut_at_ms=700
+    )
     assert ask.spoken == Spoken("One. Two. Six.", "One. Two. Six.")
 
 
