@@ -24,7 +24,7 @@ from typing import Final, Literal, TypeAlias
 
 from mcp_voice.core.digits import Collector
 from mcp_voice.core.events import Collect
-from mcp_voice.core.problems import Problems
+from mcp_voice.core.problems import Problems, deafens
 from mcp_voice.core.session import Entry
 
 Outcome: TypeAlias = Literal[
@@ -155,8 +155,8 @@ class Conversation:
 
     def _read(self, entry: Entry, now: float) -> None:
         data = entry.data
-        if entry.kind == "final" or _ear_failed(entry):
-            self.deaf = entry.kind != "final"
+        if entry.kind == "final":
+            self.deaf = False
         match entry.kind:
             case "final" if data.get("text") and not data.get("backchannel"):
                 self._heard.append(
@@ -170,6 +170,9 @@ class Conversation:
                     self._beeped()
             case "beep":
                 self._beeped()
+            case "error" if deafens(data):
+                self.deaf = True
+                self.problems.ear(data.get("message", ""))
             case "ended" if self.back_by is not None and now < self.back_by:
                 self.away = True
             case "ended":
@@ -193,7 +196,9 @@ class Conversation:
         match entry.kind:
             case "speechStarted" if not self.deaf:
                 ask.speech = True
-            case "speechStarted" | "error" if self.deaf:
+            case "speechStarted":
+                ask.quiet_since = now
+            case "error" if deafens(data):  # there will be no words to end what they say
                 ask.speech, ask.quiet_since = False, now
             case "final":
                 ask.speech, ask.quiet_since = False, now
@@ -384,11 +389,6 @@ def _patience(ask: Ask) -> float:
 def _everyones(key: Entry) -> bool:
     """Whether a key that was pressed is not somebody's who collects them."""
     return "digit" in key.data and not key.data.get("gathered")
-
-
-def _ear_failed(entry: Entry) -> bool:
-    """Whether words of the caller are lost."""
-    return entry.kind == "error" and entry.data.get("of") == "ear" and not entry.data.get("recovered")
 
 
 def _said(ask: Ask) -> bool:

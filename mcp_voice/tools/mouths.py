@@ -90,7 +90,7 @@ class Mouths:
         )
         turn = self._turns.setdefault(talk.session_id, asyncio.Lock())
         words = _Words(call, talk, ask, then, turn, talk.conversation.seq if heeds else None)
-        ask.part, ask.whole = words.part, " ".join(piece.clause for piece in pieces)
+        ask.part, ask.whole = words.part, " ".join(f"{preface} {ask.says or ''}".split())
         task = self._go(_in_turn(words, pieces, speaks, config, begun))
         watch = self._go(_watch(words, task))
         task.add_done_callback(lambda _: _over(begun))

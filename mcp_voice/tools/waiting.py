@@ -36,6 +36,8 @@ NEXT_STEP: Final[Mapping[Outcome, str]] = {
     "quiet": "The line is quiet: speak with telephony.say, or listen on.",
 }
 
+NOT_UNDERSTOOD: Final = "What they said was not understood: ask again with telephony.say, or end the call."
+
 LONGEST: Final = 600.0
 """Seconds that may be asked for; the ceiling cuts them down."""
 
@@ -200,6 +202,7 @@ async def reply(desk: Desk, talk: Talk, wanted: Ask, outcome: Outcome) -> Reply:
     """Tell what has come of it."""
     known, spoken = talk.conversation, wanted.spoken
     session = await (_finished if known.ended else record)(desk, talk)
+    unheard = known.problems.unheard and outcome in ("pending", "noReply")
     return Reply(
         session_id=talk.session_id,
         status=session.status,
@@ -211,7 +214,7 @@ async def reply(desk: Desk, talk: Talk, wanted: Ask, outcome: Outcome) -> Reply:
         problem=known.problems.tell(),
         ended=session.close_reason,
         timing_ms=_timing(session.turns),
-        next_step=NEXT_STEP[outcome],
+        next_step=NOT_UNDERSTOOD if unheard else NEXT_STEP[outcome],
     )
 
 

@@ -307,6 +307,24 @@ def test_a_voice_that_fails_in_mid_sentence_is_told_once_and_by_the_beginning_of
     assert ask.spoken == Spoken("One. Two.", "One.", heard_fraction=round(4 / 9, 3))
 
 
+def test_what_a_recogniser_gave_up_is_over_and_the_agent_is_told_once_that_it_was_not_understood() -> None:
+    log = Log()
+    ask = log.talk.begin(Ask(says="How many?", part="p"), now=0.0)
+    log.write("agentSaid", 1.0, text="How many?", part="p")
+    log.write("speechStarted", 2.0)
+    log.write("error", 3.0, code="provider_failed", message="It broke.", of="ear", recovered=True)
+    log.write("error", 3.0, code="recording_failed", message="The disk is full.", recovered=False)
+    assert (log.talk.wakes_at(ask), log.talk.problems.tell()) == (None, None)
+    for _ in range(2):
+        log.write("error", 4.0, code="provider_failed", message="It broke.", of="ear", recovered=False)
+
+    assert log.talk.outcome(ask, now=3.9 + NO_REPLY["answer"]) == "pending"
+    assert log.talk.outcome(ask, now=4.0 + NO_REPLY["answer"]) == "noReply"
+    assert log.talk.problems.unheard
+    assert log.talk.problems.tell() == "The caller could not be understood: It broke."
+    assert (log.talk.problems.tell(), log.talk.problems.unheard) == (None, False)
+
+
 def test_a_client_that_gives_up_early_is_kept_waiting_less_long() -> None:
     log = Log()
     assert log.talk.patience == LONGEST_WAIT

@@ -10,12 +10,12 @@ import pytest
 
 from mcp_voice.core.clauses import readings
 from mcp_voice.core.conversation import LONGEST_WAIT
-from mcp_voice.core.events import Audio, Digit, MarkReached, Started, Stopped
+from mcp_voice.core.events import Audio, Digit, EarFailed, MarkReached, Started, Stopped
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.speakable import speakable
-from mcp_voice.errors import Invalid, NotFound, NotLive, ProviderFailed, SessionClosed
+from mcp_voice.errors import Invalid, NotConfigured, NotFound, NotLive, ProviderFailed, SessionClosed
 from mcp_voice.media.calls import HeldLeg
-from mcp_voice.ports import VoiceConfig
+from mcp_voice.ports import Hears, VoiceConfig
 from mcp_voice.tools.mouths import Mouths
 from tests.tools.desk import Office, an_office
 from tests.twins import Listener, Speaker, Vendors, sound, until
@@ -341,6 +341,7 @@ async def test_a_voice_that_fails_later_has_said_what_it_has_said_and_the_agent_
             "heardByCaller": "This is the first sentence.",
             "interrupted": False,
             "heardFraction": round(27 / len(text), 3),
+            "cutAtMs": None,
         }
         entries = await office.desk.store.entries(held.session_id)
         [error] = [entry.data for entry in entries if entry.kind == "error"]
@@ -363,6 +364,49 @@ async def test_a_call_whose_ears_all_fail_still_says_presses_and_closes() -> Non
         got = await office.use("session.get", sessionId=held.session_id)
         assert (spoken["outcome"], pressed["outcome"]) == ("spoken", "pending")
         assert (got["session"]["status"], got["session"]["closeReason"]) == ("closed", "done")
+
+
+@pytest.mark.slow
+async def test_what_the_recogniser_has_given_up_is_told_once_and_not_waited_for() -> None:
+    ear = Listener([EarFailed("provider_failed", "The recogniser broke.")])
+    async with an_office(Vendors(ear, Speaker(ms_per_character=2))) as office:
+        held = await a_call(office)
+        await office.use("telephony.say", text="Is that right?", then="return")
+        talk(held)
+        await until(lambda: office.talk(held).conversation.problems.unheard)
+
+        told = await office.use("telephony.listen", waitSeconds=0)
+        silent = await office.use("telephony.listen", expect="yesNo")
+
+        assert (told["outcome"], silent["outcome"]) == ("pending", "noReply")
+        assert told["problem"] == "The caller could not be understood: The recogniser broke."
+        assert told["nextStep"].startswith("What they said was not understood")
+        assert (silent["problem"], told["heard"]) == (None, [])
+        assert silent["nextStep"].startswith("The caller is silent")
+
+
+NO_EAR = NotConfigured("No recogniser is here.")
+
+
+class Earless(Vendors):
+    """Vendors none of which hears."""
+
+    def ear(self, name: str | None = None) -> Hears:
+        raise NO_EAR
+
+
+@pytest.mark.parametrize("vendors", [Vendors(Listener(refuses=NO_EAR)), Earless()])
+async def test_a_call_that_nobody_hears_says_so_once_and_waits_for_no_words(vendors: Vendors) -> None:
+    async with an_office(vendors) as office:
+        held = await a_call(office)
+        await until(lambda: office.talk(held).conversation.problems.unheard)
+
+        first = await office.use("telephony.listen", waitSeconds=0)
+        talk(held)
+        quiet = await office.use("telephony.listen", until="quiet")
+
+        assert first["problem"] == "The caller could not be understood: " + str(NO_EAR)
+        assert (quiet["problem"], quiet["outcome"]) == (None, "quiet")
 
 
 @pytest.mark.parametrize(
