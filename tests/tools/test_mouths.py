@@ -76,7 +76,7 @@ async def test_two_texts_are_said_one_after_the_other_and_each_is_whole() -> Non
         assert alone == 1
         assert [text for text, _ in speaker.said] == sentences(FIRST, SECOND)
         assert [answer["spoken"]["text"] for answer in agent.answers] == [FIRST, SECOND]
-        assert len(office.desk.drawer(Mouths)) == 0
+        await until(lambda: not len(office.desk.drawer(Mouths)))
 
 
 async def test_what_a_caller_says_before_its_turn_makes_a_text_stale_that_was_to_heed_them() -> None:
@@ -131,7 +131,7 @@ async def test_no_more_is_made_of_what_the_caller_has_cut_off(prepared: bool) ->
 
         [answer] = agent.answers
         assert (answer["outcome"], answer["spoken"]["interrupted"]) == ("reply", True)
-        assert len(mouths) == 0
+        await until(lambda: not len(mouths))
 
 
 async def test_what_waits_its_turn_is_said_when_the_caller_has_cut_off_what_was_before_it() -> None:
