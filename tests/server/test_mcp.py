@@ -59,6 +59,10 @@ async def test_the_server_says_who_it_is(client: Client) -> None:
     assert client.instructions
 
 
+async def test_what_every_model_reads_first_is_short(client: Client) -> None:
+    assert 50 <= len((client.instructions or "").split()) <= 200
+
+
 @pytest.mark.parametrize("name", ["line.say", "line_say"])
 async def test_a_tool_answers_to_both_spellings(client: Client, name: str) -> None:
     result = await client.call_tool(name, {"words": "ahoy", "times": 2})

@@ -88,6 +88,20 @@ async def test_the_opening_is_said_to_whoever_answers_and_their_reply_comes_back
         assert session["callSid"] == held.call_sid
 
 
+async def test_the_opening_is_made_while_it_rings() -> None:
+    async with an_office(vendors("yes")) as office:
+        said = office.vendors.speaker.said
+        async with dialling(office, opening=OPENING) as call:
+            await until(lambda: bool(office.network.dialled and said))
+            while_it_rang = [text for text, _ in said]
+            held = await call.picked_up()
+            await until_said(office, held)
+            speak(held)
+
+        assert while_it_rang == [OPENING]
+        assert [text for text, _ in said] == [OPENING]
+
+
 async def test_without_an_opening_it_is_told_that_somebody_answered() -> None:
     async with an_office(vendors()) as office:
         async with dialling(office) as call:
