@@ -31,7 +31,7 @@ from mcp_voice.errors import Invalid, NotFound, VoiceError
 from mcp_voice.server import prompts, resources
 from mcp_voice.server.approvals import SECONDS, Said
 from mcp_voice.server.listing import listed, listed_ahead
-from mcp_voice.server.progress import Reports, progressing
+from mcp_voice.server.progress import EVERY, Reports, progressing
 from mcp_voice.server.updates import Updates
 
 if TYPE_CHECKING:  # what a process that lists its tools and ends never needs
@@ -95,8 +95,12 @@ def build(
     names: "Spelling" = "dotted",
     updates: Updates | None = None,
     approvals: "Approvals | None" = None,
+    every: float = EVERY,
 ) -> Server[Any]:
-    """Make a server for these tools; `updates` tells its clients what changes."""
+    """Make a server for these tools; `updates` tells its clients what changes.
+
+    Every so many seconds a client hears that its call is still worked at.
+    """
     from mcp_voice.server.operator import Operator
 
     found = Operator(catalogue, desk, limiter, counts, approvals)
@@ -104,7 +108,7 @@ def build(
     async def operator() -> Operator:
         return found
 
-    server = _server(listed(catalogue, names), names, operator, found.schema)
+    server = _server(listed(catalogue, names), names, operator, found.schema, every=every)
     _add_resources(server, operator, lambda: found, updates)
     _add_prompts(server, {tool.name for tool in catalogue}, names)
     return server
@@ -138,6 +142,8 @@ def _server(
     operator: Waiting,
     schema: Callable[[str], Mapping[str, Any] | None] | None,
     on_list: Callable[[], None] = lambda: None,
+    *,
+    every: float = EVERY,
 ) -> Server[Any]:
     async def listing(ctx: Context, params: types.PaginatedRequestParams) -> Result:
         on_list()
@@ -150,7 +156,7 @@ def _server(
             from mcp_voice.server.operator import refusal
 
             return refusal(error)
-        async with progressing(_reports(ctx, params)):
+        async with progressing(_reports(ctx, params), every):
             result = await found.call(params.name, params.arguments or {}, _caller(ctx), Asked(ctx, params))
         if result is None:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name[:128]}")
