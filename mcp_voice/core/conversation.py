@@ -19,7 +19,7 @@ change the outcome.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from mcp_voice.core.digits import Collector
@@ -93,7 +93,8 @@ class Ask:
     `collector` the answer is digits, or words if it `hears` too; `patience` is another than NO_REPLY. While
     it is `held` it has no outcome but the end of the call; `settled` is one that somebody else has found. It
     is `doubtful` when a voice has cut it that has said nothing yet: it may go on. It is `passed` when the
-    agent has been told of something that came after it: its words, once said, may then be said again.
+    agent has been told of something that came after it: its words, once said, may then be said again. What
+    it has `pressed` is not pressed again for a client that has not been told, and has asked for nothing else.
     """
 
     says: str | None = None
@@ -115,6 +116,7 @@ class Ask:
     collector: Collector | None = None
     hears: bool = True
     patience: float | None = None
+    pressed: str = field(default="", repr=False)
 
 
 class Conversation:
@@ -275,6 +277,8 @@ class Conversation:
             same = known.says == ask.says and known.collector is ask.collector
             if same and known.says is not None and not _over(known):
                 return known
+        for known in self._asks:
+            known.pressed = ""
         ask.quiet_since = now if ask.says is None else None
         ask.replied = self.untold
         ask.key_at = now if self._digits else None
@@ -284,6 +288,10 @@ class Conversation:
         others = [known for known in self._asks if known.collector is None]
         self._asks = [*collects, *others[1 - MOST_ASKS :], ask]
         return ask
+
+    def pressing(self, keys: str) -> Ask | None:
+        """Return the ask that has pressed these already, for a client that does not know."""
+        return next((ask for ask in self._asks if keys and ask.pressed == keys), None)
 
     def join(self, ask: Ask, now: float) -> Ask:
         """Wait on for what was begun before; if that is over, for what comes next, unheard words included."""
@@ -300,7 +308,7 @@ class Conversation:
 
     def leave(self, ask: Ask, waited: float) -> None:
         """Its client has gone after so many seconds: wait less long from now on."""
-        if ask.says is None and ask in self._asks:
+        if ask.says is None and not ask.pressed and ask in self._asks:
             self._asks.remove(ask)
         self.gave_up(waited)
 

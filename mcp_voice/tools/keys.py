@@ -79,6 +79,8 @@ async def press(ask: Press, desk: Desk) -> Reply:
     call = await live(desk, talk)
     known = talk.conversation
     known.acknowledge(ask.after)
+    if (pressed := known.pressing(digits)) is not None:  # for a client that did not wait
+        return await wait(desk, talk, pressed, ask.wait_seconds)
     session = await record(desk, talk)
     back_by = time.monotonic() + ROUND_SECONDS + KEY_SECONDS * len(digits)
     known.send_round(back_by)  # before the carrier is asked: it may be quicker than its answer
@@ -89,6 +91,7 @@ async def press(ask: Press, desk: Desk) -> Reply:
         if not carriers_own:
             known.back_by = None
     wanted = known.begin(Ask(expect=ask.expect), time.monotonic())
+    wanted.pressed = digits
     wanted.replied = False  # what came before the keys is told with what comes of them
     if not carriers_own:
         wanted.part, wanted.quiet_since = token_hex(8), None  # silence counts from the last key

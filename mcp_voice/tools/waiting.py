@@ -191,6 +191,7 @@ async def wait(desk: Desk, talk: Talk, wanted: Ask, seconds: float) -> Reply:
     except anyio.get_cancelled_exc_class():
         known.leave(wanted, time.monotonic() - began)
         raise
+    wanted.pressed = ""  # it is told of: the same keys are others now
     if outcome != "pending":
         known.finish(wanted)
     if wanted.failed is not None:

@@ -11,7 +11,7 @@ from mcp_voice.errors import Invalid, NotFound, ProviderFailed, Refused
 from mcp_voice.tools.gatherings import Gatherings
 from tests.tools.desk import Office, an_office
 from tests.tools.lines import Ear, a_call, eventually, gathered, press_keys, talk
-from tests.twins import Listener, Network, Speaker, Vendors
+from tests.twins import Listener, Network, Speaker, Vendors, sound
 
 
 def a_caller(*words: str) -> Vendors:
@@ -43,6 +43,42 @@ async def test_what_is_pressed_goes_out_as_tones_and_the_answer_comes_back() -> 
         assert [heard["text"] for heard in reply["heard"]] == ["you have reached sales"]
         [entry] = [e for e in await office.desk.store.entries(held.session_id) if e.kind == "pressed"]
         assert entry.data == {"digits": "1w#"}
+
+
+async def test_keys_are_not_pressed_again_for_a_client_that_gave_up() -> None:
+    async with an_office(Vendors(Listener([FinalWords("extension four", 0.9)]))) as office:
+        held = await a_call(office)
+        with anyio.move_on_after(0.05):
+            await office.use("telephony.press", digits="4")
+        ear = Ear(held)
+        await ear.hears("4")
+        answers = []
+
+        async def again() -> None:
+            answers.append(await office.use("telephony.press", digits="4"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(again)
+            talk(held)
+        reply = answers[0]
+        while reply["outcome"] == "pending":
+            reply = await office.use("telephony.listen")
+        log = await office.desk.store.entries(held.session_id)
+
+        assert [heard["text"] for heard in reply["heard"]] == ["extension four"]
+        assert [entry.data for entry in log if entry.kind == "pressed"] == [{"digits": "4"}]
+
+
+async def test_keys_are_pressed_again_once_the_client_knows_of_the_first() -> None:
+    async with an_office() as office:
+        held = await a_call(office)
+        with anyio.move_on_after(0.05):
+            await office.use("telephony.press", digits="4")
+        await office.use("telephony.listen", waitSeconds=0)
+        for _ in range(2):
+            await office.use("telephony.press", digits="4", waitSeconds=0)
+
+        await Ear(held).hears("444")
 
 
 async def test_two_presses_in_a_row_are_two() -> None:
@@ -253,7 +289,7 @@ async def test_words_are_an_answer_too(kind: str) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(gather)
             await eventually(held.outbound)
-            talk(held)
+            talk(held, sound((True, 600), (False, 1_500)))
 
         [answer] = answers
         assert (answer["outcome"], answer["speech"]) == ("speech", "extension nine")
