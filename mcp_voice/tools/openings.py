@@ -86,17 +86,17 @@ async def _greet(
     def stopped() -> bool:
         return known.ended or ask.failed is not None or known.answered_by in MACHINES
 
+    preface = opening.disclosed
     for again in (False, True):
         ask.spoken, ask.replied = None, False
-        desk.drawer(Mouths).say(
-            call, talk, ask, speaks, config, interruptible=not again, preface=opening.disclosed
-        )
+        desk.drawer(Mouths).say(call, talk, ask, speaks, config, interruptible=not again, preface=preface)
         listen_for(call, ask)  # again: what they said meanwhile has used it up
         await talk.until(lambda: stopped() or _said(ask))
         since = time.monotonic() - (known.answered_at or 0.0)
         met = _said(ask) and opening.cut and since < GREETED
         if again or stopped() or not met:
             return
+        preface = "" if _heard(preface, ask) else preface
         await talk.until(lambda: stopped() or (ask.replied and not ask.speech), THEIR_TURN)
         if stopped():
             return
@@ -116,6 +116,12 @@ async def _leave_message(
     if _said(ask):
         talk.settle(ask, "voicemail")
     call.ask(HangUp("message_left", after_playout=True))  # not before: its end would be what came of the ask
+
+
+def _heard(words: str, ask: Ask) -> bool:
+    """Whether what was played of it begins with all these words."""
+    heard = "" if ask.spoken is None else ask.spoken.heard_by_caller or ""
+    return " ".join(heard.split()).startswith(" ".join(words.split()))
 
 
 def _said(ask: Ask) -> bool:

@@ -7,12 +7,14 @@ from typing import Any
 import anyio
 import pytest
 
+from mcp_voice.core.conversation import Ask, Spoken
 from mcp_voice.core.events import AnsweredBy, Audio, Started
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, NotFound, PolicyDenied
 from mcp_voice.media.calls import HeldLeg
 from mcp_voice.simulator.casting import cast
 from mcp_voice.simulator.person import lines_of
+from mcp_voice.tools.openings import _heard
 from tests.tools.desk import Office, an_office
 from tests.twins import Listener, Network, OpenGate, Speaker, Vendors, sound, until
 
@@ -289,6 +291,16 @@ async def test_what_has_to_be_disclosed_is_said_first_and_whole() -> None:
             speak(held)
 
         assert call.answers[0]["spoken"]["text"] == f"This is an AI assistant calling. {OPENING}"
+
+
+@pytest.mark.parametrize(
+    ("heard", "whole"),
+    [("This is an AI. Hello,", True), ("This is  an AI.", True), ("This is an", False), (None, False)],
+)
+def test_what_was_disclosed_counts_as_heard_when_all_of_it_was_played(heard: str | None, whole: bool) -> None:
+    ask = Ask(says="Hello, a table?", spoken=Spoken("This is an AI. Hello, a table?", heard, True, 0.5))
+
+    assert _heard("This is an AI.", ask) is whole
 
 
 async def test_without_an_opening_the_first_words_carry_the_disclosure() -> None:
