@@ -19,26 +19,14 @@ change the outcome.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final
 
+from mcp_voice.core.asks import Ask, Outcome, Spoken
 from mcp_voice.core.digits import Collector
 from mcp_voice.core.events import Collect
 from mcp_voice.core.problems import Problems, deafens
 from mcp_voice.core.session import Entry
-
-Outcome: TypeAlias = Literal[
-    "reply", "noReply", "pending", "stale", "hungUp", "dtmf", "spoken", "answered", "voicemail", "beep",
-    "human", "quiet", "failed",
-]  # fmt: skip
-Expect: TypeAlias = Literal["answer", "yesNo", "digits", "name", "spelling", "long"]
-Until: TypeAlias = Literal["reply", "digits", "beep", "human", "quiet", "answer"]
-"""What ends a wait: `answer` is somebody, or a machine, picking up."""
-
-NO_REPLY: Final[dict[Expect, float]] = {
-    "answer": 8.0, "yesNo": 6.0, "digits": 12.0, "name": 10.0, "spelling": 12.0, "long": 15.0,
-}  # fmt: skip
-"""Seconds of silence, after we have spoken, that mean that there is no answer."""
 
 LONGEST_WAIT: Final = 25.0
 SHORTEST_WAIT: Final = 0.3
@@ -71,52 +59,6 @@ class Words:
     confidence: float | None = None
     rejected: bool = False
     repeated: bool = False
-
-
-@dataclass(slots=True)
-class Spoken:
-    """What became of what the agent said."""
-
-    text: str | None
-    heard_by_caller: str | None
-    interrupted: bool = False
-    heard_fraction: float = 1.0
-    cut_at_ms: int | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Ask:
-    """One thing an agent waits for: to have said `says`, if it says something, and an answer, if it listens.
-
-    Silence means something only once it has been said; `part` is what it is called on its way, and `whole`
-    all that is to be said, against which it is measured how much of it was heard. With a
-    `collector` the answer is digits, or words if it `hears` too; `patience` is another than NO_REPLY. While
-    it is `held` it has no outcome but the end of the call; `settled` is one that somebody else has found. It
-    is `doubtful` when a voice has cut it that has said nothing yet: it may go on. It is `passed` when the
-    agent has been told of something that came after it: its words, once said, may then be said again. What
-    it has `pressed` is not pressed again for a client that has not been told, and has asked for nothing else.
-    """
-
-    says: str | None = None
-    part: str = ""
-    whole: str = ""
-    listens: bool = True
-    expect: Expect = "answer"
-    until: Until = "reply"
-    held: bool = False
-    settled: Outcome | None = None
-    quiet_since: float | None = None
-    spoken: Spoken | None = None
-    doubtful: bool = False
-    passed: bool = False
-    speech: bool = False
-    replied: bool = False
-    key_at: float | None = None
-    failed: Exception | None = None
-    collector: Collector | None = None
-    hears: bool = True
-    patience: float | None = None
-    pressed: str = field(default="", repr=False)
 
 
 class Conversation:
@@ -213,14 +155,14 @@ class Conversation:
             case "agentSaid" if ask.part and data.get("part") == ask.part:
                 ask.spoken = Spoken(data.get("text"), data.get("text"))
                 ask.quiet_since = now
-                _measure(ask.spoken, ask.whole)
+                ask.measure()
             case "resumed" if ask.part and data.get("part") == ask.part:
                 ask.spoken, ask.doubtful = None, False
             case "interrupted" | "agentCut" if ask.part and data.get("part") == ask.part:
                 heard, share, ms = (data.get(key) for key in ("heardByCaller", "heardFraction", "heardMs"))
                 ask.spoken = Spoken(data.get("text"), heard, True, share or 0.0, ms or 0)
                 ask.quiet_since, ask.doubtful = now, bool(data.get("doubtful"))
-                _measure(ask.spoken, ask.whole)
+                ask.measure()
             case "error" if ask.part and data.get("part") == ask.part:
                 self.problems.voice(data.get("message", ""), data.get("unsaid", ""))
 
@@ -275,7 +217,7 @@ class Conversation:
         """
         for known in self._asks:
             same = known.says == ask.says and known.collector is ask.collector
-            if same and known.says is not None and not _over(known):
+            if same and known.says is not None and not known.over:
                 return known
         for known in self._asks:
             known.pressed = ""
@@ -295,7 +237,7 @@ class Conversation:
 
     def join(self, ask: Ask, now: float) -> Ask:
         """Wait on for what was begun before; if that is over, for what comes next, unheard words included."""
-        if ask in self._asks and not _over(ask):
+        if ask in self._asks and not ask.over:
             return ask
         joined = self.begin(Ask(expect=ask.expect, until=ask.until), now)
         joined.replied = bool(self._heard)
@@ -328,7 +270,7 @@ class Conversation:
 
     def outcome(self, ask: Ask, now: float) -> Outcome:
         """Say what has come of it; `pending` while nothing has."""
-        said = _said(ask)
+        said = ask.said
         if ask.failed is not None:
             return "failed"
         if ask.settled is not None:
@@ -359,7 +301,7 @@ class Conversation:
             case "reply" | "digits":
                 if ask.key_at is not None and now >= ask.key_at + NEXT_KEY:
                     return "dtmf"
-                if quiet_since is not None and now >= quiet_since + _patience(ask):
+                if quiet_since is not None and now >= quiet_since + ask.bears:
                     return "noReply"
             case "quiet" if quiet_since is not None and now >= quiet_since + QUIET:
                 return "quiet"
@@ -385,32 +327,11 @@ class Conversation:
             times.append(self.back_by)
         if ask.until == "answer" and self.answered_at is not None:
             times.append(self.answered_at + WHO_ANSWERED)
-        if _said(ask) and ask.quiet_since is not None and not ask.speech:
-            times.append(ask.quiet_since + (QUIET if ask.until == "quiet" else _patience(ask)))
+        if ask.said and ask.quiet_since is not None and not ask.speech:
+            times.append(ask.quiet_since + (QUIET if ask.until == "quiet" else ask.bears))
         return min(times, default=None)
-
-
-def _patience(ask: Ask) -> float:
-    return NO_REPLY[ask.expect] if ask.patience is None else ask.patience
 
 
 def _everyones(key: Entry) -> bool:
     """Whether a key that was pressed is not somebody's who collects them."""
     return "digit" in key.data and not key.data.get("gathered")
-
-
-def _said(ask: Ask) -> bool:
-    """Whether what it says has been said, as far as it will be."""
-    return ask.says is None or (ask.spoken is not None and not ask.doubtful)
-
-
-def _measure(spoken: Spoken, whole: str) -> None:
-    """Tell how much was heard of all that was to be said, not only of what was made of it."""
-    if spoken.text is not None and len(spoken.text) < len(whole):
-        spoken.heard_fraction = round(spoken.heard_fraction * len(spoken.text) / len(whole), 3)
-        spoken.text = whole
-
-
-def _over(ask: Ask) -> bool:
-    """Whether nobody waits for what it says any more: it was said, and the agent is further on."""
-    return ask.passed and _said(ask)

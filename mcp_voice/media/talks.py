@@ -13,8 +13,9 @@ from typing import Final
 
 import anyio
 
+from mcp_voice.core.asks import Ask, Outcome
 from mcp_voice.core.attendance import Absence, Attendance, Duty
-from mcp_voice.core.conversation import LONGEST_WAIT, Ask, Conversation, Outcome
+from mcp_voice.core.conversation import LONGEST_WAIT, Conversation
 from mcp_voice.core.session import Entry
 
 KEPT_SECONDS: Final = 600.0

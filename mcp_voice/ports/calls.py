@@ -9,8 +9,9 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import anyio
 
+from mcp_voice.core.asks import Ask, Outcome
 from mcp_voice.core.attendance import Attendance, Duty
-from mcp_voice.core.conversation import Ask, Conversation, Outcome
+from mcp_voice.core.conversation import Conversation
 from mcp_voice.core.events import Request, Started, StreamEvent
 from mcp_voice.errors import BadMessage
 

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from pydantic import Field
 
 from mcp_voice.core import ledger
-from mcp_voice.core.conversation import Ask, Expect
+from mcp_voice.core.asks import Ask, Expect
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.numbers import Simulated, Unreadable, read
 from mcp_voice.core.policy import Wish

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 import anyio
 
-from mcp_voice.core.conversation import Ask, Expect, Outcome, Spoken
+from mcp_voice.core.asks import Ask, Expect, Outcome, Spoken
 from mcp_voice.core.digits import Collector, Ending, Plan, luhn
 from mcp_voice.core.events import Clear, Collect, Request
 from mcp_voice.errors import Refused, VoiceError

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import anyio
 from pydantic import AwareDatetime, Field
 
-from mcp_voice.core.conversation import Ask
+from mcp_voice.core.asks import Ask
 from mcp_voice.core.session import Session, Status
 from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, NotFound, NotLive, Refused, SessionClosed
 from mcp_voice.ports import Desk, Talk

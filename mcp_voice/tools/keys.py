@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import anyio
 from pydantic import Field, model_validator
 
-from mcp_voice.core.conversation import Ask
+from mcp_voice.core.asks import Ask
 from mcp_voice.core.digits import Ending, Plan
 from mcp_voice.core.dtmf import pressable, tones
 from mcp_voice.core.events import Play

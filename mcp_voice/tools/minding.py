@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from mcp_voice.core.conversation import Ask
+from mcp_voice.core.asks import Ask
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.phrases import Phrase, phrase
 from mcp_voice.errors import VoiceError

@@ -20,8 +20,8 @@ from secrets import token_hex
 from typing import Final, TypeAlias
 from weakref import WeakValueDictionary
 
+from mcp_voice.core.asks import Ask
 from mcp_voice.core.clauses import readings
-from mcp_voice.core.conversation import Ask
 from mcp_voice.core.events import HangUp, Play, VoiceFailed
 from mcp_voice.errors import ProviderFailed, VoiceError
 from mcp_voice.ports import LiveCall, Speaks, Talk, VoiceConfig

@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from mcp_voice.core.conversation import MACHINES, Ask
+from mcp_voice.core.asks import Ask
+from mcp_voice.core.conversation import MACHINES
 from mcp_voice.core.events import Clear, HangUp, Watch
 from mcp_voice.core.session import Session
 from mcp_voice.errors import VoiceError

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import Field
 
-from mcp_voice.core.conversation import Ask
+from mcp_voice.core.asks import Ask
 from mcp_voice.core.session import Status
 from mcp_voice.core.stereo import seconds_in
 from mcp_voice.errors import NotFound, NotLive, PolicyDenied, Refused

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from mcp_voice.core.conversation import Ask
+from mcp_voice.core.asks import Ask
 from mcp_voice.core.events import HangUp, Watch
 from mcp_voice.core.session import Change, Entry, Session, change
 from mcp_voice.errors import Invalid

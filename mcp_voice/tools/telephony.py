@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field
 
 from mcp_voice.core import ledger
-from mcp_voice.core.conversation import Ask
+from mcp_voice.core.asks import Ask
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.session import STREAM_ENDS, Direction, Entry, Session, SessionConfig, begin, change
 from mcp_voice.core.twiml import Mode, stream_twiml

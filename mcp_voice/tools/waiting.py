@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import anyio
 from pydantic import Field
 
-from mcp_voice.core.conversation import Ask, Expect, Outcome
+from mcp_voice.core.asks import Ask, Expect, Outcome
 from mcp_voice.core.events import Expect as Kind
 from mcp_voice.core.session import Session, Status, Turn
 from mcp_voice.errors import Invalid, NotFound, NotLive, SessionClosed

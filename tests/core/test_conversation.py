@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_voice.core.conversation import LONGEST_WAIT, MOST_ASKS, NEXT_KEY, NO_REPLY, Ask, Conversation, Spoken
+from mcp_voice.core.asks import NO_REPLY, Ask, Spoken
+from mcp_voice.core.conversation import LONGEST_WAIT, MOST_ASKS, NEXT_KEY, Conversation
 from mcp_voice.core.digits import Collector, Plan
 from mcp_voice.core.session import Entry
 

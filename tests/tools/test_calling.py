@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from mcp_voice.core.conversation import Ask, Spoken
+from mcp_voice.core.asks import Ask, Spoken
 from mcp_voice.core.events import AnsweredBy, Audio, Started
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, NotFound, PolicyDenied
