@@ -1,5 +1,7 @@
 """A text that was written, as a person would say it on the telephone."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -284,7 +286,11 @@ def test_no_figure_is_left_to_an_english_voice(text: str) -> None:
     assert not set(speakable(text)) & set("0123456789$%&@#*<>[]{}|`_\n")
 
 
-@given(st.lists(st.from_regex(r"[a-z]{2,9}(?:'s|-[a-z]{2,5})?[,;:]?", fullmatch=True), min_size=1), LANGUAGES)
+ABBREVIATED = re.compile(r"\b(etc|approx|vs|qty|appt|dept|govt)\b")
+PLAIN = st.from_regex(r"[a-z]{2,9}(?:'s|-[a-z]{2,5})?[,;:]?", fullmatch=True)
+
+
+@given(st.lists(PLAIN.filter(lambda word: not ABBREVIATED.search(word)), min_size=1), LANGUAGES)
 def test_a_plain_sentence_is_left_alone(words: list[str], language: str) -> None:
     sentence = f"Well, {' '.join(words).rstrip(',;:')} indeed. Is it?"
 
