@@ -12,7 +12,7 @@ from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.session import Session, SessionConfig, begin
 from mcp_voice.errors import NotConfigured, NotFound, NotLive
-from tests.media.test_calls import STARTED, Room, a_room
+from tests.media.rooms import STARTED, Room, a_room
 
 
 def a_session() -> Session:
