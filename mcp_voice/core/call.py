@@ -57,9 +57,10 @@ from mcp_voice.core.post import Post
 from mcp_voice.core.speaker import Speaker
 from mcp_voice.core.turns import Cue, Floor
 
-LAPSE: Final = 0.5
+LAPSE: Final = 2.0
 """Seconds without a frame after which an open utterance is taken as having fallen silent.
-Twilio sends fifty frames a second, silence included, but drops audio when a network clogs."""
+Twilio sends fifty frames a second, silence included, so a gap is a network that clogs: what was said
+meanwhile may yet come, all at once, and words that were cut in two are not understood."""
 
 LATE: Final = 0.1
 """Seconds by which a look for missing frames may come late and still prove something. A process that was

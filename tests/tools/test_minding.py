@@ -1,18 +1,32 @@
-"""Calls whose agent has gone."""
+"""Calls whose agent has gone, in time that passes for free."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
+import pytest
 
 from mcp_voice.core.attendance import Absence
 from mcp_voice.core.events import Started
 from mcp_voice.errors import NotConfigured
 from mcp_voice.media.calls import HeldLeg
+from tests.e2e.virtual import VirtualLoop, virtual_clocks
 from tests.tools.desk import Office, an_office
 from tests.twins import Speaker, Vendors
 
 SHORT = Absence(moment=0.2, leave=1.5)
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+@pytest.fixture(autouse=True)
+async def free_time() -> AsyncIterator[None]:
+    with virtual_clocks():
+        yield
 
 
 @asynccontextmanager
