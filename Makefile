@@ -24,15 +24,24 @@ help: ## List these words
 
 .venv: $(STAMP) ## Prepare the environment: exactly what constraints.txt pins
 
-$(PINNED): constraints.txt
-	@python=; $(FIND_PYTHON); \
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || "$$python" -m venv --clear .venv
+# uv installs in half a minute what pip takes five for; pip stays the way where uv reaches no index.
+UV := build/.uv/bin/uv
+PIP := build/.uv/bin/python -m pip
+
+$(UV): scripts/uv.txt
+	@python=; $(FIND_PYTHON); "$$python" -m venv --clear build/.uv
+	@$(PIP) install $(PIP_FLAGS) --require-hashes -r scripts/uv.txt
+	@touch $@
+
+$(PINNED): constraints.txt $(UV)
+	@python=; $(FIND_PYTHON); $(BIN)/python -c '' 2>/dev/null || "$$python" -m venv --clear --without-pip .venv
 	@echo "Installing the pinned packages into .venv; this takes a minute or two."
-	@$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes -r constraints.txt
+	@$(UV) pip install --quiet --require-hashes --no-deps --compile-bytecode --python $(BIN)/python -r constraints.txt || \
+	$(PIP) --python $(BIN)/python install $(PIP_FLAGS) --require-hashes --no-deps -r constraints.txt
 	@touch $@
 
 $(STAMP): $(PINNED) pyproject.toml
-	@$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation -e .
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	@touch $@
 
 python: ## Print the Python that .venv would be made with
@@ -59,15 +68,9 @@ schemas: $(STAMP) ## Write schemas/ from the tool catalogue
 	$(BIN)/mcp-voice schemas
 
 # The frameworks of examples/ disagree about `mcp`, so each has its own environment; uv makes one in seconds.
-UV := build/examples/.uv/bin/uv
 EXAMPLES := $(patsubst examples/%/requirements.txt,build/examples/%/.installed,$(wildcard examples/*/requirements.txt))
 
 examples: $(EXAMPLES) ## An environment for each framework in examples/
-
-$(UV): examples/uv.txt
-	@mkdir -p build/examples; python=; $(FIND_PYTHON); "$$python" -m venv --clear build/examples/.uv
-	@build/examples/.uv/bin/python -m pip install $(PIP_FLAGS) --require-hashes -r examples/uv.txt
-	@touch $@
 
 build/examples/%/.installed: examples/%/requirements.txt $(UV)
 	@echo "Installing what examples/$* needs into build/examples/$*."
@@ -80,10 +83,8 @@ examples-pins: $(UV) ## Resolve examples/*/requirements.txt anew
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate --output-file "$$pins" "$${pins%.txt}.in"; done
 
-pins: ## Resolve constraints.txt anew from pyproject.toml
-	@python=; $(FIND_PYTHON); mkdir -p build && "$$python" -m venv build/pins
-	@build/pins/bin/python -m pip install $(PIP_FLAGS) uv
-	@build/pins/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+pins: $(UV) ## Resolve constraints.txt anew from pyproject.toml
+	@mkdir -p build/pins; $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--all-extras --group build --group dev --no-header --output-file build/pins/constraints.txt pyproject.toml
 	@{ echo "# Every package for Python 3.11 and later, with hashes: runtime, all extras, dev and the build backend."; \
 	echo "# Made by 'make pins' from pyproject.toml; do not edit."; cat build/pins/constraints.txt; } >constraints.txt
