@@ -180,7 +180,7 @@ class Got(Answer):
         list[Entry] | None,
         Field(description=f"With detail timeline: at most {PAGE}, in order of seq; ask on with after."),
     ] = None
-    links: Annotated[Links | None, Field(description="What else can be read of it.")] = None
+    links: Annotated[Links | None, Field(description="What else can be read of it; once.")] = None
     advice: Annotated[str | None, Field(description="What to do when session is null.")] = None
 
 
@@ -195,15 +195,25 @@ async def get(ask: Get, desk: Desk) -> Got:
         session = await find(desk, ask)
     except NotFound as missing:
         return Got(session=None, advice=str(missing))
+    if ask.detail == "timeline":
+        return await _timeline(desk, session, ask.after)
     more = await links(desk, session)
     if ask.detail == "concise":
         turns = session.turns[-GLANCE_TURNS:]
         return Got(session=Glance.model_construct(**{**dict(session), "turns": turns}), links=more)
-    session = session.model_copy(update={"turns": history(session)})
-    if ask.detail == "timeline":
-        events = await desk.store.entries(session.session_id, ask.after, PAGE)
-        return Got(session=session, events=list(events), links=more)
-    return Got(session=session, links=more)
+    return Got(session=_as_history(session), links=more)
+
+
+async def _timeline(desk: Desk, session: Session, after: int) -> Got:
+    """Read the log behind `after`, and then the session: it is never older than what the log says of it."""
+    events = await desk.store.entries(session.session_id, after, PAGE)
+    session = await desk.store.load(session.session_id) or session
+    more = None if after else await links(desk, session)  # whoever reads on has them
+    return Got(session=_as_history(session), events=list(events), links=more)
+
+
+def _as_history(session: Session) -> Session:
+    return session.model_copy(update={"turns": history(session)})
 
 
 # ─── session.update ──────────────────────────────────────────────────────────

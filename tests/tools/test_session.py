@@ -146,21 +146,6 @@ async def test_a_glance_shows_three_turns_and_leaves_the_rest_out(office: Office
     assert not {"metadata", "config"} & session.keys()
 
 
-async def test_a_timeline_shows_the_log_behind_what_is_known(office: Office) -> None:
-    started = await office.use(
-        "telephony.handleConnect", callSid="CA1", **{"from": "+14155550123", "to": "+1"}
-    )
-    await office.use("twilio.handleStart", message=start_message(sessionId=started["sessionId"]))
-    await office.use("twilio.handleStop", message={"event": "stop", "streamSid": "MZ1", "callSid": "CA1"})
-
-    all_of_it = await office.use("session.get", sessionId=started["sessionId"], detail="timeline")
-    rest = await office.use("session.get", sessionId=started["sessionId"], detail="timeline", after=1)
-
-    assert [event["seq"] for event in all_of_it["events"]] == list(range(1, len(all_of_it["events"]) + 1))
-    assert rest["events"] == all_of_it["events"][1:]
-    assert all_of_it["events"][-1]["kind"] == "ended"
-
-
 # ─── update ──────────────────────────────────────────────────────────────────
 
 
