@@ -77,6 +77,8 @@ class Conversation:
         self.back_by: float | None = None
         """Until when a call that was sent round is expected back on another stream."""
         self.away = False
+        self.rings = False
+        """Whether nobody has picked up yet: their silence means nothing."""
         self.deaf = False
         """Whether what the caller says makes no words: then nobody waits for the end of it."""
         self.problems = Problems()
@@ -121,7 +123,10 @@ class Conversation:
                 self.away = True
             case "ended":
                 self.ended = True
+            case "ringing":
+                self.rings = self.answered_at is None
             case "answered":
+                self.rings = False
                 self.back_by = None if self.away else self.back_by
                 self.ended = self.away = False
                 self.answered_at = now if self.answered_at is None else self.answered_at
@@ -150,6 +155,8 @@ class Conversation:
                     ask.replied, ask.doubtful = True, False
             case "dtmf" if _everyones(entry):
                 ask.key_at = now
+            case "answered" | "agentSaid" | "interrupted" | "agentCut" if _listens_on(ask):
+                ask.quiet_since = now
             case "human" if ask.until == "human":
                 ask.settled = "human"
             case "agentSaid" if ask.part and data.get("part") == ask.part:
@@ -294,7 +301,7 @@ class Conversation:
         return "voicemail" if self.answered_by in MACHINES else "answered"
 
     def _reply(self, ask: Ask, said: bool, now: float) -> Outcome:
-        quiet_since = ask.quiet_since if said and not ask.speech else None
+        quiet_since = ask.quiet_since if said and not ask.speech and not self._busy else None
         match ask.until:
             case "reply" if ask.replied and said and not ask.speech:
                 return "reply"
@@ -306,6 +313,13 @@ class Conversation:
             case "quiet" if quiet_since is not None and now >= quiet_since + QUIET:
                 return "quiet"
         return "pending"
+
+    @property
+    def _busy(self) -> bool:
+        """Whether it is not the caller's turn to be silent: it rings, or something is being said to them."""
+        return self.rings or any(
+            not ask.said and ask.failed is None and not ask.settled for ask in self._asks
+        )
 
     def _collected(self, ask: Ask, collector: Collector, now: float) -> Outcome:
         """Say what has come of an ask for digits; while words come instead, no time is up."""
@@ -327,7 +341,7 @@ class Conversation:
             times.append(self.back_by)
         if ask.until == "answer" and self.answered_at is not None:
             times.append(self.answered_at + WHO_ANSWERED)
-        if ask.said and ask.quiet_since is not None and not ask.speech:
+        if ask.said and ask.quiet_since is not None and not ask.speech and not self._busy:
             times.append(ask.quiet_since + (QUIET if ask.until == "quiet" else ask.bears))
         return min(times, default=None)
 
@@ -335,3 +349,8 @@ class Conversation:
 def _everyones(key: Entry) -> bool:
     """Whether a key that was pressed is not somebody's who collects them."""
     return "digit" in key.data and not key.data.get("gathered")
+
+
+def _listens_on(ask: Ask) -> bool:
+    """Whether it waits in silence for what others have begun: the silence begins when that is over."""
+    return ask.says is None and ask.quiet_since is not None

@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_voice.core.audio import SILENCE_FRAME, frames
-from mcp_voice.core.call import Call
+from mcp_voice.core.call import LAPSE, Call
 from mcp_voice.core.events import AnsweredBy, Audio, Effect, Note, Partial, Stopped, TurnDone, Watch
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.listener import Listener
@@ -112,10 +112,10 @@ def test_ringing_is_not_a_person_who_answers(hertz: tuple[int, int]) -> None:
 def test_a_stream_that_sends_nothing_is_a_silent_one() -> None:
     call = watching("machine")
 
-    call.pass_time(6)
+    call.pass_time(8)
 
     assert [note.data["answeredBy"] for note in call.notes("amd")] == ["unknown"]
-    assert call.when("amd") - 100.0 == pytest.approx(5.0, abs=0.5)
+    assert call.when("amd") - 100.0 == pytest.approx(5.0, abs=LAPSE)
     assert call.call.wakes_at is None
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_voice.core.call import Call
+from mcp_voice.core.call import LAPSE, Call
 from mcp_voice.core.events import (
     AnsweredBy,
     Audio,
@@ -150,7 +150,7 @@ def test_a_stream_that_falls_silent_by_sending_nothing_ends_the_turn_all_the_sam
     call = VirtualCall("hello")
     call.caller((True, 1.0))
 
-    call.pass_time(2.0)
+    call.pass_time(2 * LAPSE)
 
     assert call.notes("final")[0].data["text"] == "hello"
 

@@ -39,6 +39,31 @@ def test_an_answer_after_our_words_is_a_reply() -> None:
     assert [words.text for words in log.talk.tell()] == ["four"]
 
 
+def test_nobody_is_silent_before_they_have_picked_up() -> None:
+    log = Log()
+    log.write("ringing", 0.0, to="+14155550123")
+    ask = log.talk.begin(Ask(), now=1.0)
+
+    assert log.talk.outcome(ask, now=60.0) == "pending"
+    assert log.talk.wakes_at(ask) is None
+    log.write("answered", 60.0)
+    assert log.talk.outcome(ask, now=61.0) == "pending"
+    assert log.talk.wakes_at(ask) == 60.0 + NO_REPLY["answer"]
+    assert log.talk.outcome(ask, now=60.0 + NO_REPLY["answer"]) == "noReply"
+
+
+def test_nobody_is_silent_while_they_are_spoken_to() -> None:
+    log = Log()
+    log.talk.begin(Ask(says="a long opening", part="p"), now=0.0)
+    ask = log.talk.begin(Ask(), now=1.0)
+
+    assert log.talk.outcome(ask, now=20.0) == "pending"
+    assert log.talk.wakes_at(ask) is None
+    log.write("agentSaid", 20.0, text="a long opening", part="p")
+    assert log.talk.outcome(ask, now=21.0) == "pending"
+    assert log.talk.outcome(ask, now=20.0 + NO_REPLY["answer"]) == "noReply"
+
+
 def test_a_caller_who_cuts_in_has_replied_when_their_words_are_final() -> None:
     log = Log()
     ask = log.talk.begin(Ask(says="a long sentence", part="p"), now=0.0)

@@ -41,7 +41,7 @@ class Program:
             self._news.set()
             self._news = anyio.Event()
 
-    async def event(self, name: str, seconds: float = 20) -> dict[str, Any]:
+    async def event(self, name: str, seconds: float = 60) -> dict[str, Any]:
         """Wait for a line of the log."""
         with anyio.fail_after(seconds):
             while True:
@@ -50,7 +50,7 @@ class Program:
                         return line
                 await self._news.wait()
 
-    async def ended(self, seconds: float = 10) -> int:
+    async def ended(self, seconds: float = 60) -> int:
         """Wait for the end; return the exit status."""
         with anyio.fail_after(seconds):
             return await self.process.wait()

@@ -5,6 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
+from mcp_voice.core.conversation import LONGEST_WAIT
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.events import Play, Started, Stopped
 from mcp_voice.errors import Invalid, NotFound, ProviderFailed, Refused
@@ -252,7 +253,7 @@ async def test_a_client_that_gives_up_loses_nothing() -> None:
         answer = await office.use("telephony.gather", maxDigits=2)
 
         assert answer["digits"] == "42"
-        assert held.leg.talk.conversation.patience < 1
+        assert held.leg.talk.conversation.patience < LONGEST_WAIT
 
 
 async def test_what_is_gathered_instead_takes_the_place_of_what_was() -> None:
