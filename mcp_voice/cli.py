@@ -25,6 +25,8 @@ examples:
   mcp-voice serve                     tools on 127.0.0.1:8766/mcp, calls on 127.0.0.1:8765
   mcp-voice stdio                     the same, for a client that starts its servers itself
   mcp-voice simulate --help           be the caller of a server that runs
+  mcp-voice call sim:restaurant       talk to a simulated restaurant by typing
+  mcp-voice doctor                    what works here, and what would make the rest work
   mcp-voice serve --loopback-echo     a line test: callers hear themselves
 
 Settings are MCP_VOICE_… variables, or a file: mcp-voice serve --config voice.toml
@@ -35,6 +37,8 @@ examples:
   mcp-voice serve                                   for agents and callers of this machine
   MCP_VOICE_PUBLIC_URL=https://voice.example.com TWILIO_AUTH_TOKEN=… mcp-voice serve
                                                     behind a tunnel to port 8765, for Twilio
+  TWILIO_AUTH_TOKEN=… NGROK_AUTHTOKEN=… mcp-voice serve --tunnel ngrok
+                                                    the same, and the tunnel too
   mcp-voice serve --public-port 0 --private-port 0  on two free ports
 
 SIGTERM takes no more calls, waits MCP_VOICE_DRAIN_SECONDS for live ones, and ends.
@@ -106,6 +110,7 @@ def _add_serve(parser: ArgumentParser) -> None:
     parser.add_argument("--private-host", help="where the private one binds, if elsewhere")
     parser.add_argument("--private-port", type=int, metavar="PORT", help="MCP and metrics (8766)")
     parser.add_argument("--public-url", metavar="URL", help="how carriers reach the public port: https://…")
+    parser.add_argument("--tunnel", choices=("ngrok",), help="open one to the public port (pip extra: ngrok)")
     parser.add_argument(
         "--loopback-echo", action="store_true", default=None, help="play callers back to themselves"
     )
@@ -148,6 +153,7 @@ def _serve(arguments: Namespace) -> None:
         private_host=arguments.private_host,
         private_port=arguments.private_port,
         public_url=arguments.public_url,
+        tunnel=arguments.tunnel,
         media__loopback_echo=arguments.loopback_echo,
         **_common(arguments),
     )
@@ -256,6 +262,7 @@ WORDS: Final = {
         _simulate,
     ),
     "demo": _elsewhere("mcp_voice.demo", "Have a whole call on this machine, without key or phone."),
+    "call": _elsewhere("mcp_voice.terminal", "Ring somebody up, and talk by typing."),
     "doctor": _elsewhere("mcp_voice.doctor", "Say what works here, what does not, and what to do about it."),
     "schemas": Word("Write schemas/ and the README's table from the catalogue.", _add_schemas, _schemas),
     "version": Word("Print the version.", _nothing, _version),

@@ -10,6 +10,7 @@ import structlog
 from mcp_voice.server import http, logs, telemetry
 from mcp_voice.server.assembly import MEDIA_PATH, assemble
 from mcp_voice.server.listeners import Listener, bind, listening, port_of, settle, until_told
+from mcp_voice.server.tunnel import tunnelled
 from mcp_voice.settings import Settings, guard
 
 log = structlog.get_logger(__name__)
@@ -20,17 +21,18 @@ def run(settings: Settings, announce: Callable[[Settings, int, int], None]) -> N
 
     Raises `NotConfigured` when it may not listen where it was told to, or cannot.
     """
-    guard(settings)
     anyio.run(serve, settings, announce, backend_options={"use_uvloop": sys.platform != "win32"})
 
 
 async def serve(settings: Settings, announce: Callable[[Settings, int, int], None]) -> None:
     """Serve until told to stop; then drain."""
     logs.configure(settings.log)
+    guard(settings)
     async with AsyncExitStack() as stack:
         public = stack.enter_context(bind(settings.host, settings.public_port, "public_port"))
         private = stack.enter_context(bind(settings.private_bind, settings.private_port, "private_port"))
         stack.callback(telemetry.export(settings.otel_endpoint))
+        settings = await stack.enter_async_context(tunnelled(settings, port_of(public)))
         house = await stack.enter_async_context(assemble(settings, public_port=port_of(public)))
 
         def drain() -> None:

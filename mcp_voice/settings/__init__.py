@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     public_url: Annotated[
         str | None, Field(description="How carriers reach the public listener: `https://voice.example.com`.")
     ] = None
+    tunnel: Annotated[
+        Literal["ngrok"] | None, Field(description="Opened to the public listener when there is no address.")
+    ] = None
     token: Annotated[
         SecretStr | None, Field(description="What clients of the private listener must present.")
     ] = None
@@ -211,7 +214,7 @@ def guard(settings: Settings) -> None:
 
     Raises `NotConfigured`, naming the variable to set.
     """
-    exposed = not is_loopback(settings.host) or not _is_local(settings.public_url)
+    exposed = not (is_loopback(settings.host) and _is_local(settings.public_url) and settings.tunnel is None)
     if exposed and settings.twilio.auth_token is None:
         raise NotConfigured(
             "Carriers reach the public listener from outside, and nothing proves that a caller is Twilio.",
