@@ -41,7 +41,7 @@ from mcp_voice.providers import Registry
 from mcp_voice.providers.cached import Phrases
 from mcp_voice.providers.counting import COUNTING, Counting
 from mcp_voice.providers.vad import make_vad
-from mcp_voice.server import approve, http, mcp
+from mcp_voice.server import approve, http, mcp, webhooks
 from mcp_voice.server.abilities import abilities
 from mcp_voice.server.approvals import Approvals
 from mcp_voice.server.care import bury, sweep
@@ -107,7 +107,8 @@ class House:
             echo=media.loopback_echo,
         )
         sockets = [WebSocketRoute(MEDIA_PATH + ticket, endpoint) for ticket in ("", "/{ticket}")]
-        return http.public_app(sockets, lambda: self.calls.draining)
+        hooks = webhooks.routes(self.desk, self.entrance, self.settings.inbound, lambda: self.calls.full)
+        return http.public_app([*sockets, *hooks], lambda: self.calls.draining)
 
     @property
     def private(self) -> Starlette:
