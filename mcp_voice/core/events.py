@@ -245,7 +245,7 @@ class Expect:
     kind: str = "answer"
 
 
-Request: TypeAlias = Play | VoiceFailed | Mark | Clear | Collect | Expect | HangUp | Watch
+Request: TypeAlias = Play | VoiceFailed | Mark | Clear | Collect | Expect | HangUp | Watch | AnsweredBy
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from pydantic_settings import (
 )
 
 from mcp_voice.errors import Invalid, NotConfigured
+from mcp_voice.settings.inbound import Inbound
 from mcp_voice.settings.parts import (
     Country,
     Limits,
@@ -52,6 +53,7 @@ __all__ = [
     "PREFIX",
     "Borrowed",
     "Country",
+    "Inbound",
     "Limits",
     "Log",
     "Media",
@@ -125,6 +127,7 @@ class Settings(BaseSettings):
     recording: Recording = Recording()
     mcp: Protocol = Protocol()
     limits: Limits = Limits()
+    inbound: Inbound = Inbound()
     outbound: Outbound = Outbound()
     twilio: Twilio = Twilio()
     simulator: Simulator = Simulator()

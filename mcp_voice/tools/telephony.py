@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -150,12 +150,11 @@ async def handle_connect(ask: Connect, desk: Desk) -> Connected:
     """Take a call that a webhook of yours was told of: start its session, and get the TwiML to answer with.
 
     The call's audio then comes to this server, where the session waits for it. Asking again for a call that
-    is known gives the same session and TwiML.
+    is known gives the same session.
     """
-    async with desk.drawer(Door).lock:
-        session = await _session(ask, desk)
+    session = await let_in(desk, ask)
     try:
-        twiml = stream_twiml(desk.media_url, {"sessionId": session.session_id})
+        twiml = stream_twiml(desk.sockets.url(session), {"sessionId": session.session_id})
     except Invalid as error:
         raise NotConfigured(
             f"The carrier cannot reach this server: {error}",
@@ -164,16 +163,25 @@ async def handle_connect(ask: Connect, desk: Desk) -> Connected:
     return Connected(twiml=twiml, session_id=session.session_id)
 
 
-async def _session(ask: Connect, desk: Desk) -> Session:
-    """Return the session of a call that has come: the one it has, or a new one."""
+async def let_in(desk: Desk, ask: Connect, route: str | None = None, *, rings: bool = True) -> Session:
+    """Return the session of a call that has come: the one it has, or a new one, with the route it takes.
+
+    It `rings` for an agent then, unless it is for somebody else.
+    """
+    async with desk.drawer(Door).lock:
+        return await _session(desk, ask, {"route": route} if route else {}, rings)
+
+
+async def _session(desk: Desk, ask: Connect, metadata: dict[str, Any], rings: bool) -> Session:
     now = desk.now()
     parties = {"from_": ask.from_, "to": ask.to}
     known = await desk.store.named(ask.call_sid)
     if known is None or (known.closed and not _returns(known, now)):
-        known = begin(ask.call_sid, SessionConfig(), now, direction=ask.direction, **parties)
+        config = SessionConfig(metadata=metadata)
+        known = begin(ask.call_sid, config, now, direction=ask.direction, **parties)
         await desk.store.add(known)
         ledger.opened(desk.counts, known)
-    if known.status != "pending":
+    if known.status != "pending" or not rings:
         return known
     ringing = Entry(at=now, kind="ringing", data={"from": ask.from_, "to": ask.to})
     return await desk.store.amend(
@@ -216,12 +224,18 @@ async def handle_disconnect(ask: Disconnect, desk: Desk) -> Disconnected:
         return Disconnected(cleaned=False, session_duration=0)
     if reason in UNDER_WAY:
         return Disconnected(cleaned=session.closed, session_duration=session.duration_ms)
+    session = await over(desk, session, reason)
+    return Disconnected(cleaned=True, session_duration=session.duration_ms)
+
+
+async def over(desk: Desk, session: Session, reason: str) -> Session:
+    """Close the session of a call that is over; one that was closed with its stream is over for good."""
     if not session.closed:
         with suppress(SessionClosed):  # its stream ended in the meantime
             session = await finish(desk, session.session_id, reason)
     if session.close_reason in STREAM_ENDS or not session.closed:
         session = await desk.store.amend(session.session_id, lambda old: _settled(old, reason))
-    return Disconnected(cleaned=True, session_duration=session.duration_ms)
+    return session
 
 
 def _settled(session: Session, reason: str) -> Session:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tests.bench import machine, rows
 from tests.bench.machine import elapsed, say
 
-PARTS: Final = ("dsp", "heard", "barge", "start", "tools", "turns", "playout", "media")
+PARTS: Final = ("dsp", "heard", "barge", "start", "tools", "turns", "playout", "webhook", "media")
 
 ABOUT: Final = """\
 Measure the hot paths, each beside a floor taken in the same run.
@@ -22,6 +22,7 @@ Measure the hot paths, each beside a floor taken in the same run.
   tools   processor time of a tool call over streamable HTTP
   turns   how long a caller waits for us, engines aside
   playout what callers hear of a blocked loop; calls lost in conversation
+  webhook how long a call waits for its TwiML while a hundred others talk
   media   calls on one core; what a frame costs, a call, a thousand calls
 """
 

@@ -88,7 +88,7 @@ class Window:
 class Stream:
     """One call: says `connected` and `start` once the socket is up, then has a frame every 20 ms."""
 
-    def __init__(self, port: int, sounds: Sequence[bytes]) -> None:
+    def __init__(self, port: int, sounds: Sequence[bytes], headers: str = "") -> None:
         self.sid = f"MZ{secrets.token_hex(16)}"
         self.due = 0.0
         self.up = self.over = False
@@ -101,7 +101,7 @@ class Stream:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
-        self._write(_upgrade(port))
+        self._write(_upgrade(port, headers))
 
     def answered(self) -> bool:
         """Whether the server has taken the call, or has not."""
@@ -210,10 +210,13 @@ class Stream:
 
 
 class Load:
-    """Streams at one port, served by calling `run`. `sounds` are base64 of frames, behind the counter."""
+    """Streams at one port, served by calling `run`. `sounds` are base64 of frames, behind the counter;
+    `headers` are whole lines of the upgrade.
+    """
 
-    def __init__(self, port: int, sounds: Sequence[bytes] = (SILENCE,)) -> None:
+    def __init__(self, port: int, sounds: Sequence[bytes] = (SILENCE,), headers: str = "") -> None:
         self._port = port
+        self._headers = headers
         self._sounds = sounds
         self._selector = DefaultSelector()
         self._talking: deque[Stream] = deque()  # by when they are due
@@ -304,7 +307,7 @@ class Load:
         self._selector.close()
 
     def _open(self) -> Stream:
-        stream = Stream(self._port, self._sounds)
+        stream = Stream(self._port, self._sounds, self._headers)
         self._selector.register(stream.socket, EVENT_READ, stream)
         return stream
 
@@ -338,9 +341,9 @@ def _p99(values: Sequence[float]) -> float:
     return quantiles(values, n=100)[98] * 1_000 if len(values) > 1 else float("inf")
 
 
-def _upgrade(port: int) -> bytes:
+def _upgrade(port: int, headers: str) -> bytes:
     key = b64encode(secrets.token_bytes(16)).decode()
     return (
         f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n"
     ).encode()

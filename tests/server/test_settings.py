@@ -4,6 +4,7 @@ import pytest
 
 from mcp_voice.errors import Invalid, NotConfigured
 from mcp_voice.settings import guard, is_loopback, load
+from mcp_voice.settings.inbound import Voicemail
 
 ACCOUNT = "AC" + "0" * 32
 
@@ -85,9 +86,27 @@ def test_lists_are_names_with_commas_and_maps_are_json(monkeypatch: pytest.Monke
     assert settings.limits.rpm == {"stt.connect": 0}
 
 
+def test_routes_and_keys_are_json_and_proxies_are_names_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_VOICE_INBOUND__DEFAULT", "message")
+    monkeypatch.setenv("MCP_VOICE_INBOUND__ROUTES", '{"message": {"kind": "voicemail", "max_seconds": 30}}')
+    monkeypatch.setenv("MCP_VOICE_TWILIO__SHARED_KEYS", '{"key1": "canary"}')
+    monkeypatch.setenv("MCP_VOICE_TWILIO__TRUSTED_PROXY", "10.0.0.0/8, ::1")
+
+    settings = load()
+    name, route = settings.inbound.route("nowhere", None)
+
+    assert (name, route) == ("message", Voicemail(kind="voicemail", max_seconds=30))
+    assert settings.twilio.shared_keys["key1"].get_secret_value() == "canary"
+    assert "canary" not in f"{settings!r} {settings.shown()}"
+    assert [str(network) for network in settings.twilio.trusted_proxy] == ["10.0.0.0/8", "::1/128"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("MCP_VOICE_INBOUND__DEFAULT", "nowhere"),
+        ("MCP_VOICE_INBOUND__ROUTES", '{"x": {"kind": "forward"}}'),
+        ("MCP_VOICE_TWILIO__TRUSTED_PROXY", "proxy.example"),
         ("MCP_VOICE_PUBLIC_PORT", "many"),
         ("MCP_VOICE_PUBLIC_PORT", "65536"),
         ("MCP_VOICE_PUBLIC_URL", "voice"),
