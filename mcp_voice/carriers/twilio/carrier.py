@@ -11,6 +11,7 @@ TwiML behind it the call.
 
 from collections.abc import Mapping
 
+from mcp_voice.carriers.twilio.calls import Calls
 from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.core.conference import Step
 from mcp_voice.core.session import Session
@@ -38,7 +39,7 @@ class TwilioCarrier:
                 f"The call could not come back to this server: {error}",
                 advice="Its public address has to be set to https://….",
             ) from None
-        await self._rest.update_call(session.call_sid, twiml)
+        await Calls(self._rest).redirect(session.call_sid, twiml)
         return True
 
     def vocabulary(self, to: str) -> tuple[str, ...]:
