@@ -41,6 +41,9 @@ MOVES: Final[Mapping[tuple[Status, Move], Status]] = {
 }
 """Every move there is. `closed` has none, but for `Session.reopened`."""
 
+UNNAMED: Final = "dial_"
+"""How the name of a call begins that is being placed: its carrier has not named it yet."""
+
 REATTACH_SECONDS: Final = 60.0
 """How long after its stream ended a call may come back with another (`<Play digits>`, a redirect)."""
 
@@ -156,6 +159,11 @@ class Session(Shape):
     def closed(self) -> bool:
         """Whether the call is over."""
         return self.status == "closed"
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether it is being placed, and has no name with its carrier."""
+        return self.call_sid.startswith(UNNAMED)
 
     @property
     def idle_until(self) -> datetime:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import structlog
@@ -28,6 +28,7 @@ from mcp_voice.core.listener import Listener
 from mcp_voice.core.phrases import fillers
 from mcp_voice.core.playout import Lead, Playout
 from mcp_voice.core.session import Session, SessionConfig, begin
+from mcp_voice.core.tickets import Pass
 from mcp_voice.core.turns import Patience
 from mcp_voice.core.voice import Vad
 from mcp_voice.errors import BadMessage, NotFound, Refused, SessionClosed, TooMany, VoiceError
@@ -40,6 +41,9 @@ from mcp_voice.media.talks import Talks
 from mcp_voice.ports import EarConfig, Hears, Providers, SessionStore, VoiceConfig, Wire, utc_now
 
 log = structlog.get_logger(__name__)
+
+
+OPEN: Final = Pass()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +174,12 @@ class Calls:
 
     # ─── taking on and giving up ─────────────────────────────────────────────
 
-    async def open(self, started: Started, wire: Wire, outlet: Outlet) -> Leg:
-        """Take on a stream: join its session, or start one.
+    async def open(self, started: Started, wire: Wire, outlet: Outlet, shown: Pass = OPEN) -> Leg:
+        """Take on a stream: join its session, or start one. `shown` is what it has shown at the door.
 
         Raises:
             TooMany: there is no room for another call.
-            Refused: the call has a live stream already, or a format we do not speak.
+            Refused: the call has a live stream already, or a format we do not speak, or is not the session's.
             SessionClosed: the session it names is over.
         """
         if self.full:
@@ -187,7 +191,7 @@ class Calls:
             await before.done.wait()  # its record is being written: the session goes on from there
         if self.call(call_sid=started.call_sid) or started.stream_sid in self._legs:
             raise Refused(f"Call {started.call_sid} has a live stream already.")
-        session = await self._session(started)
+        session = await self._session(started, shown)
         leg = self._leg(session, started, wire, outlet)
         self._legs[started.stream_sid] = leg
         self._counts.calls += 1
@@ -202,11 +206,13 @@ class Calls:
         log.info("call_started", session=leg.session_id, call=leg.call_sid, carrier=session.carrier)
         return leg
 
-    async def _session(self, started: Started) -> Session:
-        """Join the session that the stream's parameter or its call names, or start one."""
+    async def _session(self, started: Started, shown: Pass) -> Session:
+        """Join the session that the ticket, the stream's parameter or its call names, or start one."""
         now = self._now()
-        wanted = started.parameters.get("sessionId")
+        wanted = shown.session_id or started.parameters.get("sessionId")
         known = await self._store.load(wanted) if wanted else await self._store.named(started.call_sid)
+        if not shown.suits(known, started.call_sid):
+            raise Refused(f"Call {started.call_sid} is not that of session {wanted}.")
         if known is None or (wanted is None and known.closed and not _returns(known, now)):
             known = await self._begin(started)
         joined = await self._store.amend(

@@ -17,6 +17,7 @@ import structlog
 
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import Lost, Started
+from mcp_voice.core.tickets import Pass
 from mcp_voice.errors import BadMessage, VoiceError
 from mcp_voice.media.calls import Calls
 from mcp_voice.media.pump import Leg
@@ -75,7 +76,9 @@ class SocketOutlet:
 
 
 class Endpoint:
-    """Takes media sockets. `admit` judges the upgrade; `echo` plays a caller back to themselves."""
+    """Takes media sockets. `admit` judges the upgrade, and says what it has shown, or None of one that is
+    refused; `echo` plays a caller back to themselves.
+    """
 
     def __init__(
         self,
@@ -83,7 +86,7 @@ class Endpoint:
         make_wire: Callable[[], Wire],
         counts: Counts,
         *,
-        admit: Callable[[Message], bool] = lambda scope: True,
+        admit: Callable[[Message], Pass | None] = lambda scope: Pass(),
         start_seconds: float = 5.0,
         echo: bool = False,
     ) -> None:
@@ -97,8 +100,8 @@ class Endpoint:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one socket from upgrade to close."""
         await receive()  # websocket.connect
-        if not self._admit(scope):
-            log.warning("socket_refused", path=scope.get("path"))
+        shown = self._admit(scope)
+        if shown is None:
             await _told(send, {"type": "websocket.close", "code": POLICY})  # before accept: HTTP 403
             return
         if not await _told(send, {"type": "websocket.accept"}):
@@ -110,7 +113,7 @@ class Endpoint:
             return
         outlet = SocketOutlet(send)
         try:
-            leg = await self._calls.open(started, wire, outlet)
+            leg = await self._calls.open(started, wire, outlet, shown)
         except VoiceError as error:
             log.warning("call_refused", call=started.call_sid, code=error.code)
             code = TRY_LATER if error.retryable else UNSUPPORTED

@@ -19,11 +19,12 @@ from mcp_voice.ports.calls import (
     Talks,
 )
 from mcp_voice.ports.desk import Desk, utc_now
-from mcp_voice.ports.network import Carrier, Carriers, Closed, Gate, Limiter
+from mcp_voice.ports.network import Bare, Carrier, Carriers, Closed, Gate, Limiter, Sockets
 from mcp_voice.ports.record import SessionStore
 from mcp_voice.ports.speech import Ear, EarConfig, Hears, Providers, Speaks, Voice, VoiceConfig, Wire
 
 __all__ = [
+    "Bare",
     "Carrier",
     "Carriers",
     "Closed",
@@ -43,6 +44,7 @@ __all__ = [
     "Recordings",
     "Records",
     "SessionStore",
+    "Sockets",
     "Speaks",
     "Switchboard",
     "Talk",

@@ -11,7 +11,7 @@ from mcp_voice.core.conversation import LONGEST_WAIT
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.voice import Vad
 from mcp_voice.ports.calls import RecordingRules, Recordings, Switchboard, Talks
-from mcp_voice.ports.network import Carriers, Closed, Gate
+from mcp_voice.ports.network import Bare, Carriers, Closed, Gate, Sockets
 from mcp_voice.ports.record import SessionStore
 from mcp_voice.ports.speech import Providers
 
@@ -48,6 +48,8 @@ class Desk:
     """The country whose own spelling of a telephone number is read: `US`."""
     longest_wait: float = LONGEST_WAIT
     """Seconds that a tool waits at most."""
+    sockets: Sockets = field(default_factory=lambda: Bare(""))
+    """Where carriers come with a call, and with news of it."""
     gate: Gate = field(default_factory=Closed)
     """Who may be dialled."""
     audio: AudioFormat = TELEPHONE

@@ -7,6 +7,7 @@ from mcp_voice.core.conference import Step
 from mcp_voice.core.numbers import simulated
 from mcp_voice.core.policy import Wish
 from mcp_voice.core.session import Session
+from mcp_voice.core.twiml import Mode
 from mcp_voice.core.usage import Admission
 from mcp_voice.errors import NotAllowed
 
@@ -67,6 +68,37 @@ class Carriers(Protocol):
 
     def __getitem__(self, name: str) -> Carrier:
         """Return a carrier. Raises `NotFound`."""
+
+
+class Sockets(Protocol):
+    """Where carriers reach us: a socket for each stream, and addresses for their news."""
+
+    def url(self, session: Session, *, mode: Mode = "stream", seconds: float = 60.0) -> str:
+        """Return the address of a socket for this session's call: `wss://…/twilio/media/<ticket>`.
+
+        It is good once, and for so many seconds. Without the account's token it is the bare address.
+        """
+
+    def callback(self, name: str, session_id: str | None = None) -> str | None:
+        """Return where the carrier tells of something (`status`, `dial`), if need be about one session.
+
+        None without an address that a carrier could reach.
+        """
+
+
+class Bare:
+    """One socket for everybody, and nowhere for news: for a desk that has no other."""
+
+    def __init__(self, media_url: str) -> None:
+        self._media_url = media_url
+
+    def url(self, session: Session, *, mode: Mode = "stream", seconds: float = 60.0) -> str:
+        """Return the only address."""
+        return self._media_url
+
+    def callback(self, name: str, session_id: str | None = None) -> str | None:
+        """Return nothing."""
+        return None
 
 
 class Limiter(Protocol):

@@ -5,13 +5,13 @@ desk, and hands out the house: what `serve` puts behind two listeners and
 `stdio` behind one. It is taken down in the opposite order.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import structlog
@@ -23,7 +23,7 @@ from mcp_voice.carriers import Exchange
 from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
 from mcp_voice.carriers.twilio.rest import TwilioRest
-from mcp_voice.carriers.twilio.signature import genuine
+from mcp_voice.carriers.twilio.signature import Keys
 from mcp_voice.carriers.twilio.wire import TwilioWire
 from mcp_voice.core.attendance import Absence
 from mcp_voice.core.counts import Counts
@@ -50,6 +50,7 @@ from mcp_voice.server.limits import Rates
 from mcp_voice.server.metrics import CONTENT_TYPE, Page
 from mcp_voice.server.neighbours import Neighbours
 from mcp_voice.server.operator import Operator
+from mcp_voice.server.sockets import PATHS, Entrance
 from mcp_voice.server.tenancy import tenancy
 from mcp_voice.server.updates import Updates
 from mcp_voice.server.warming import warm
@@ -70,7 +71,7 @@ from mcp_voice.stores import default_path, open_store
 from mcp_voice.stores.watched import Watched
 from mcp_voice.tools.catalogue import Catalogue, gather
 
-MEDIA_PATH: Final = "/twilio/media"
+MEDIA_PATH: Final = PATHS["stream"]
 
 OFTEN: Final = 1_000
 """Calls a minute of the tools that are called all the time: audio, and the session's record."""
@@ -91,6 +92,7 @@ class House:
     catalogue: Catalogue
     updates: Updates
     approvals: Approvals
+    entrance: Entrance
 
     @property
     def public(self) -> Starlette:
@@ -100,11 +102,12 @@ class House:
             self.calls,
             TwilioWire,
             self.counts,
-            admit=self.admits,
+            admit=self.entrance.admits,
             start_seconds=media.start_seconds,
             echo=media.loopback_echo,
         )
-        return http.public_app([WebSocketRoute(MEDIA_PATH, endpoint)], lambda: self.calls.draining)
+        sockets = [WebSocketRoute(MEDIA_PATH + ticket, endpoint) for ticket in ("", "/{ticket}")]
+        return http.public_app(sockets, lambda: self.calls.draining)
 
     @property
     def private(self) -> Starlette:
@@ -136,14 +139,6 @@ class House:
     def operator(self, toolset: Toolset) -> Operator:
         """Who puts one client's calls through to a set of tools."""
         return Operator(self.catalogue.toolset(toolset), self.desk, self.limiter, self.counts, self.approvals)
-
-    def admits(self, scope: Mapping[str, Any]) -> bool:
-        """Whether a socket's upgrade is Twilio's; without the account's token only this machine gets here."""
-        token = self.settings.twilio.auth_token
-        if token is None:
-            return True
-        signature = dict(scope["headers"]).get(b"x-twilio-signature", b"").decode("latin-1")
-        return genuine(signature, self.desk.media_url, [token.get_secret_value()])
 
     async def readiness(self) -> dict[str, object]:
         """Say whether a balancer should send calls here."""
@@ -186,10 +181,9 @@ async def assemble(
                 shelf=shelf,
             )
         )  # fmt: skip
-        media_url = _media_url(settings, public_port)
-        carriers: dict[str, Carrier] = {
-            "twilio": TwilioCarrier(await _account(settings.twilio, stack), media_url)
-        }
+        entrance = _entrance(settings, public_port)
+        twilio = TwilioCarrier(await _account(settings.twilio, stack), entrance.socket())
+        carriers: dict[str, Carrier] = {"twilio": twilio}
         desk = Desk(
             store=store,
             switchboard=calls,
@@ -198,7 +192,8 @@ async def assemble(
             carriers=Exchange(carriers),
             counts=counts,
             make_vad=vad or EnergyVad,
-            media_url=media_url,
+            media_url=entrance.socket(),
+            sockets=entrance,
             voice=settings.speech.voice,
             home=settings.outbound.home,
             longest_wait=settings.mcp.max_wait_seconds,
@@ -215,7 +210,7 @@ async def assemble(
             await bury(desk)
         await _prepare()
         await _begin_chores(desk, settings, stack)
-        yield House(settings, counts, store, calls, desk, limiter, catalogue, updates, approvals)
+        yield House(settings, counts, store, calls, desk, limiter, catalogue, updates, approvals, entrance)
 
 
 async def _begin_chores(desk: Desk, settings: Settings, stack: AsyncExitStack) -> None:
@@ -308,7 +303,7 @@ def _neighbours(desk: Desk, settings: Settings, port: int) -> Neighbours:
     people, token = settings.simulator, settings.twilio.auth_token
     return Neighbours(
         desk,
-        _local_url(settings, port),
+        _here(settings, port),
         folders=[people.personas] if people.personas else [],
         scripted=people.scripted,
         pace=people.pace,
@@ -322,16 +317,23 @@ def _shelf(recording: Recording) -> Shelf:
     return Shelf(folder, recording.days)
 
 
-def _media_url(settings: Settings, port: int) -> str:
-    """Where carriers reach the media socket: under the public address, or on this machine."""
-    if settings.public_url is not None:
-        return settings.public_url.replace("http", "ws", 1) + MEDIA_PATH
-    return _local_url(settings, port)
+def _entrance(settings: Settings, port: int) -> Entrance:
+    """Where carriers come in: under the public address, or on this machine."""
+    twilio = settings.twilio
+    tokens = [each.get_secret_value() for each in (twilio.auth_token, twilio.auth_token_secondary) if each]
+    shared = {name: key.get_secret_value() for name, key in twilio.shared_keys.items()}
+    return Entrance(
+        settings.public_url or _here(settings, port),
+        None if twilio.auth_token is None else Keys(tuple(tokens), shared),
+        callbacks=settings.public_url is not None,
+        tickets=twilio.tickets,
+        proxies=twilio.trusted_proxy,
+    )
 
 
-def _local_url(settings: Settings, port: int) -> str:
-    host = "127.0.0.1" if settings.host in http.ANY else settings.host
-    return f"ws://[{host}]:{port}{MEDIA_PATH}" if ":" in host else f"ws://{host}:{port}{MEDIA_PATH}"
+def _here(settings: Settings, port: int) -> str:
+    """Where this machine itself reaches the public listener."""
+    return http.address(settings.host, port)
 
 
 def _check(settings: Settings, catalogue: Catalogue) -> None:

@@ -17,6 +17,7 @@ import structlog
 from mcp_voice.core.session import Session
 from mcp_voice.errors import NotFound, SessionClosed, VoiceError
 from mcp_voice.ports import Desk
+from mcp_voice.server.sockets import PATHS
 from mcp_voice.tools.session import finish
 
 if TYPE_CHECKING:
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
 MOST_LINES: Final = 200
 """What an ear of ours is told to expect, at most."""
 
+COMING: Final = 60.0
+"""Seconds that somebody who has answered may take to come to the line."""
+
 log = structlog.get_logger(__name__)
 
 
 class Neighbours:
-    """Who can be rung, and who is in a call. `token` signs their way in, over the desk's `media_url`.
+    """Who can be rung, and who is in a call. They come in at `here`, by the address that the desk has for a
+    carrier; `token` signs it.
 
     They ring, think and hold the line for a `pace`th of the time that their personas say.
     """
@@ -38,7 +43,7 @@ class Neighbours:
     def __init__(
         self,
         desk: Desk,
-        media_url: str,
+        here: str,
         *,
         folders: Sequence[Path] = (),
         scripted: bool = False,
@@ -46,7 +51,7 @@ class Neighbours:
         token: str | None = None,
     ) -> None:
         self._desk = desk
-        self._media_url = media_url
+        self._here = here.replace("http", "ws", 1)
         self._folders = folders
         self._scripted = scripted
         self._pace = pace
@@ -94,6 +99,7 @@ class Neighbours:
         from mcp_voice.simulator.line import Names
         from mcp_voice.simulator.people import converse
 
+        address = self._desk.sockets.url(session, seconds=ring_seconds + COMING)
         lasts = ring_seconds if persona.answers == "no_answer" else persona.rings
         await asyncio.sleep(min(lasts, ring_seconds))
         if lasts >= ring_seconds or persona.answers != "picks_up":
@@ -102,7 +108,7 @@ class Neighbours:
         try:
             encounter = await converse(
                 persona,
-                self._media_url,
+                self._here + PATHS["stream"] + address.partition(PATHS["stream"])[2],
                 senses,
                 told=self._told(session) if self._scripted else None,
                 names=Names(call_sid=call_sid),
@@ -110,7 +116,7 @@ class Neighbours:
                 from_=session.from_ or "",
                 to=session.to or "",
                 token=self._token,
-                signed_url=self._desk.media_url if self._token else None,
+                signed_url=address if self._token else None,
             )
         except VoiceError as error:
             log.warning("person_failed", session=session.session_id, error=error.code, why=str(error))

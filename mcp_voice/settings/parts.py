@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import NoDecode
 
 
@@ -183,6 +183,20 @@ class Twilio(Part):
 
     account_sid: Annotated[str | None, Field(pattern=r"^AC[0-9a-fA-F]{32}$")] = None
     auth_token: SecretStr | None = None
+    auth_token_secondary: Annotated[
+        SecretStr | None,
+        Field(description="The next token, while it is changed."),
+    ] = None
+    shared_keys: Annotated[
+        dict[str, SecretStr], Field(description="Shared keys that webhooks may be signed with, by id.")
+    ] = {}
+    tickets: Annotated[
+        bool, Field(description="A media socket's address is good once; off for TwiML of your own.")
+    ] = True
+    trusted_proxy: Annotated[
+        Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_listed)],
+        Field(description="Proxies whose X-Forwarded-Proto and -Host are believed: 10.0.0.0/8."),
+    ] = ()
     api_url: Annotated[
         str, Field(pattern=r"^https?://[^/]", description="Where its REST API is; a test may have its own.")
     ] = "https://api.twilio.com"

@@ -21,7 +21,7 @@ from mcp_voice.core.asks import Ask, Expect
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.numbers import Simulated, Unreadable, read
 from mcp_voice.core.policy import Wish
-from mcp_voice.core.session import Entry, Session, SessionConfig, begin, change
+from mcp_voice.core.session import UNNAMED, Entry, Session, SessionConfig, begin, change
 from mcp_voice.core.usage import Admission
 from mcp_voice.errors import Invalid, NotConfigured, VoiceError
 from mcp_voice.ports import Desk, Talk
@@ -196,7 +196,7 @@ async def _place(
 ) -> Session:
     """Start the call's record, dial, and see to its first words. Raises what `Carrier.dial` raises."""
     session = begin(
-        f"dial_{token_hex(16)}",
+        f"{UNNAMED}{token_hex(16)}",
         SessionConfig(language=ask.language, voice=ask.voice, phrases=phrases),
         desk.now(),
         direction="outbound",

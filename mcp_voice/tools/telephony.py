@@ -150,12 +150,11 @@ async def handle_connect(ask: Connect, desk: Desk) -> Connected:
     """Take a call that a webhook of yours was told of: start its session, and get the TwiML to answer with.
 
     The call's audio then comes to this server, where the session waits for it. Asking again for a call that
-    is known gives the same session and TwiML.
+    is known gives the same session.
     """
-    async with desk.drawer(Door).lock:
-        session = await _session(ask, desk)
+    session = await let_in(desk, ask)
     try:
-        twiml = stream_twiml(desk.media_url, {"sessionId": session.session_id})
+        twiml = stream_twiml(desk.sockets.url(session), {"sessionId": session.session_id})
     except Invalid as error:
         raise NotConfigured(
             f"The carrier cannot reach this server: {error}",
@@ -164,8 +163,16 @@ async def handle_connect(ask: Connect, desk: Desk) -> Connected:
     return Connected(twiml=twiml, session_id=session.session_id)
 
 
-async def _session(ask: Connect, desk: Desk) -> Session:
-    """Return the session of a call that has come: the one it has, or a new one."""
+async def let_in(desk: Desk, ask: Connect, *, rings: bool = True) -> Session:
+    """Return the session of a call that has come: the one it has, or a new one.
+
+    It `rings` for an agent then, unless it is for somebody else.
+    """
+    async with desk.drawer(Door).lock:
+        return await _session(desk, ask, rings)
+
+
+async def _session(desk: Desk, ask: Connect, rings: bool) -> Session:
     now = desk.now()
     parties = {"from_": ask.from_, "to": ask.to}
     known = await desk.store.named(ask.call_sid)
@@ -173,7 +180,7 @@ async def _session(ask: Connect, desk: Desk) -> Session:
         known = begin(ask.call_sid, SessionConfig(), now, direction=ask.direction, **parties)
         await desk.store.add(known)
         ledger.opened(desk.counts, known)
-    if known.status != "pending":
+    if known.status != "pending" or not rings:
         return known
     ringing = Entry(at=now, kind="ringing", data={"from": ask.from_, "to": ask.to})
     return await desk.store.amend(

@@ -9,9 +9,12 @@ from websockets.asyncio.client import ClientConnection, connect
 ACCOUNT = "AC" + "0" * 32
 
 
-async def begin(address: str, call: str = "CA1") -> ClientConnection:
-    """Open a media stream, as Twilio does."""
-    stream = await connect(f"ws://{address}/twilio/media")
+async def begin(
+    address: str, call: str = "CA1", *, headers: Mapping[str, str] | None = None
+) -> ClientConnection:
+    """Open a media stream, as Twilio does; `address` may have the path of its socket."""
+    path = "" if "/" in address else "/twilio/media"
+    stream = await connect(f"ws://{address}{path}", additional_headers=headers)
     start = {
         "streamSid": f"MZ{call}",
         "accountSid": ACCOUNT,

@@ -1,15 +1,18 @@
 """Live calls over the real store and wire, with scripted ears."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from mcp_voice.carriers.twilio.wire import TwilioWire
 from mcp_voice.core.audio import AudioFormat, Encoding
 from mcp_voice.core.events import Digit, EarFailed, HangUp, Lost, Play, Started, Stopped
 from mcp_voice.core.events import Final as FinalWords
-from mcp_voice.core.session import Change, SessionConfig, begin
+from mcp_voice.core.session import UNNAMED, Change, SessionConfig, begin
+from mcp_voice.core.tickets import Pass
 from mcp_voice.errors import NotConfigured, NotFound, Refused, SessionClosed, StoreFailed, TooMany
-from mcp_voice.media.calls import Rules
+from mcp_voice.media.calls import HeldOutlet, Rules
 from mcp_voice.stores.memory import MemoryStore
 from tests.media.rooms import STARTED, UTTERANCE, a_room, talk, until
 
@@ -256,3 +259,33 @@ def test_a_time_that_has_come_already_harms_no_call_on_uvloop() -> None:
             return len(held.outbound())
 
     assert uvloop.run(scene()) > 0
+
+
+async def test_a_stream_that_was_proven_may_join_no_other_calls_session() -> None:
+    async with a_room() as room:
+        session = begin("CA9", SessionConfig(), room.clock())
+        await room.store.add(session)
+        started = replace(STARTED, parameters={"sessionId": session.session_id})
+
+        for shown in (Pass(proven=True), Pass(proven=True, session_id=session.session_id)):
+            with pytest.raises(Refused, match="is not that of session"):
+                await room.calls.open(started, TwilioWire(), HeldOutlet(), shown)
+
+        assert not len(room.calls)
+        assert await room.store.load(session.session_id) == session
+
+
+async def test_a_ticket_says_whose_stream_it_is_whatever_the_stream_says() -> None:
+    async with a_room() as room:
+        session = begin(f"{UNNAMED}1", SessionConfig(), room.clock(), direction="outbound")
+        await room.store.add(session)
+        started = replace(STARTED, parameters={"sessionId": "sess_other"})
+
+        leg = await room.calls.open(
+            started, TwilioWire(), HeldOutlet(), Pass(proven=True, session_id=session.session_id)
+        )
+        joined = await room.store.load(session.session_id)
+
+        assert leg.session_id == session.session_id
+        assert joined is not None
+        assert joined.call_sid == started.call_sid

@@ -189,7 +189,7 @@ async def test_a_socket_that_leaves_before_it_starts_is_nobody() -> None:
 
 async def test_an_upgrade_that_is_not_admitted_is_refused_before_it_is_accepted() -> None:
     async with a_door() as door:
-        socket = door.knock(admit=lambda scope: False)
+        socket = door.knock(admit=lambda scope: None)
         await until(lambda: socket.closed)
 
         assert [message["type"] for message in socket.sent] == ["websocket.close"]

@@ -95,7 +95,7 @@ async def test_on_a_line_test_a_caller_hears_what_they_say() -> None:
 
 async def test_with_the_accounts_token_only_a_signed_socket_is_let_in() -> None:
     url = "https://voice.example.com"
-    given = settings(twilio__auth_token=SECRET, public_url=url)
+    given = settings(twilio__auth_token=SECRET, public_url=url, twilio__tickets=False)
     good = signed("wss://voice.example.com/twilio/media", SECRET)
     forged = signed("wss://voice.example.com/twilio/media", "guess")
     async with at_home(given) as (house, public, _):
@@ -107,6 +107,49 @@ async def test_with_the_accounts_token_only_a_signed_socket_is_let_in() -> None:
             pass
 
     assert house.desk.media_url == "wss://voice.example.com/twilio/media"
+
+
+async def test_a_signed_socket_needs_a_ticket_that_nobody_has_used() -> None:
+    given = settings(twilio__auth_token=SECRET, public_url="https://voice.example.com")
+    async with at_home(given) as (house, public, _):
+        session = begin("CA1", SessionConfig(), utc_now())
+        await house.store.add(session)
+        bare, ticket = house.entrance.socket(), house.desk.sockets.url(session)
+        path = ticket.removeprefix(bare)
+        signature = {"x-twilio-signature": signed(ticket, SECRET)}
+        stream = await dial(f"{public}/twilio/media{path}", headers=signature)
+        with anyio.fail_after(30):
+            while not len(house.calls):
+                await anyio.lowlevel.checkpoint()
+        refused = []
+        for at, headers in ((bare, {"x-twilio-signature": signed(bare, SECRET)}), (ticket, signature)):
+            with pytest.raises(InvalidStatus) as answer:
+                await connect(
+                    at.replace("wss://voice.example.com", f"ws://{public}"), additional_headers=headers
+                )
+            refused.append(answer.value.response.status_code)
+        await stop(stream)
+
+    assert path.startswith("/")
+    assert refused == [403, 403]
+    assert house.counts.sessions_created == 0  # nobody has made one but this test
+
+
+async def test_a_ticket_is_for_the_call_of_its_session() -> None:
+    given = settings(twilio__auth_token=SECRET, public_url="https://voice.example.com")
+    async with at_home(given) as (house, public, _):
+        session = begin("CA1", SessionConfig(), utc_now())
+        await house.store.add(session)
+        ticket = house.desk.sockets.url(session)
+        at = ticket.replace("wss://voice.example.com", public)
+        stream = await dial(at, "CA2", headers={"x-twilio-signature": signed(ticket, SECRET)})
+        with anyio.fail_after(30):
+            await stream.wait_closed()
+        record = await house.store.load(session.session_id)
+
+    assert stream.close_code == 1003
+    assert record == session
+    assert house.counts.sessions_created == 0
 
 
 async def test_a_house_that_drains_says_so() -> None:

@@ -53,7 +53,7 @@ async def a_street(folder: Path, **how: Any) -> AsyncIterator[tuple[Office, Simu
     vendors = Vendors(Ears([heard] * 5), Speaker(ms_per_character=10))
     async with an_office(vendors) as office:
         bound = bind("127.0.0.1", 0, "public_port")
-        url = f"ws://127.0.0.1:{port_of(bound)}/twilio/media"
+        url = f"http://127.0.0.1:{port_of(bound)}"
         endpoint = Endpoint(office.calls, TwilioWire, office.desk.counts)
         app = http.public_app([WebSocketRoute("/twilio/media", endpoint)], lambda: False)
         neighbours = Neighbours(office.desk, url, folders=[folder], **how)
@@ -192,7 +192,7 @@ async def test_a_house_calls_its_people_by_its_own_socket_and_signs_their_way_in
         simulator__personas=tmp_path, simulator__scripted=True,
     )  # fmt: skip
     async with at_home(given) as (house, _, _):
-        session = begin("CApending", SessionConfig(), utc_now(), direction="outbound", to="sim:butcher")
+        session = begin("dial_1", SessionConfig(), utc_now(), direction="outbound", to="sim:butcher")
         await house.store.add(session)
 
         await house.desk.carriers["simulator"].dial(session)

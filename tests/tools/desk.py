@@ -13,7 +13,7 @@ from mcp_voice.core.attendance import Absence
 from mcp_voice.core.counts import Counts
 from mcp_voice.media.calls import Calls
 from mcp_voice.media.talks import Talks
-from mcp_voice.ports import Desk, LiveCall, Talk
+from mcp_voice.ports import Bare, Desk, LiveCall, Talk
 from mcp_voice.stores.memory import MemoryStore
 from mcp_voice.stores.watched import Watched
 from mcp_voice.tools.catalogue import Catalogue, gather
@@ -90,6 +90,7 @@ async def an_office(
             counts=counts,
             make_vad=lambda: loud,
             media_url=media_url,
+            sockets=Bare(media_url),
             now=clock,
             gate=gate,
         )
