@@ -74,6 +74,7 @@ class Account:
     raw: bytes | None = None
     silent: bool = False
     updates: list[tuple[str, str]] = field(default_factory=list)
+    connections: int = 0
     asked: list[Asked] = field(default_factory=list)
     fate: Callable[[Asked], Misfortune | None] = unharmed
     redirected: Callable[[str, str], Awaitable[None]] = _nothing
@@ -84,6 +85,7 @@ class Account:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
+        self.connections += 1
         try:
             while line := await reader.readline():
                 method, path, _ = line.decode().split()

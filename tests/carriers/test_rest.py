@@ -1,47 +1,28 @@
 """Twilio's REST API, over a real socket."""
 
 from contextlib import aclosing
-from datetime import UTC, datetime
-from xml.etree import ElementTree
 
 import pytest
 
 from mcp_voice.carriers.twilio.calls import Calls
-from mcp_voice.carriers.twilio.carrier import TwilioCarrier
 from mcp_voice.carriers.twilio.codes import CODES, explained
 from mcp_voice.carriers.twilio.rest import Patience, TwilioRest, address
-from mcp_voice.core.session import SessionConfig, begin
 from mcp_voice.errors import CarrierFailed, NotConfigured, NotFound, Unconfirmed, VoiceError
 from tests.carriers.account import ACCOUNT, TOKEN, Account, Asked, Misfortune, an_account
 
-MEDIA = "wss://voice.example.com/twilio/media"
 HASTE = Patience(tries=3, first=0.01, most=0.02)
-SESSION = begin("CA1", SessionConfig(), datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def rest_of(account: Account, token: str = TOKEN, seconds: float = 5.0) -> TwilioRest:
     return TwilioRest(ACCOUNT, token, account.url + "/", seconds=seconds, patience=HASTE)
 
 
-async def test_a_call_presses_the_keys_and_comes_back_to_its_session() -> None:
+async def test_one_connection_serves_two_requests() -> None:
     async with an_account("CA1") as account, aclosing(rest_of(account)) as rest:
-        done = await TwilioCarrier(rest, MEDIA).press(SESSION, "1w#")
+        await Calls(rest).redirect("CA1", "<Response/>")
+        await Calls(rest).redirect("CA1", "<Response/>")
 
-    assert done
-    [(call_sid, twiml)] = account.updates
-    play, connect = ElementTree.fromstring(twiml)
-    assert call_sid == "CA1"
-    assert (play.tag, play.attrib) == ("Play", {"digits": "1w#"})
-    assert connect[0].attrib == {"url": MEDIA}
-    assert connect[0][0].attrib == {"name": "sessionId", "value": SESSION.session_id}
-
-
-async def test_one_connection_serves_two_presses() -> None:
-    async with an_account("CA1") as account, aclosing(rest_of(account)) as rest:
-        for digits in ("1", "2"):
-            await TwilioCarrier(rest, MEDIA).press(SESSION, digits)
-
-    assert [ElementTree.fromstring(twiml)[0].attrib["digits"] for _, twiml in account.updates] == ["1", "2"]
+    assert (len(account.updates), account.connections) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -181,14 +162,3 @@ async def test_a_twilio_that_cannot_be_reached_says_so() -> None:
     async with aclosing(rest_of(account)) as rest:
         with pytest.raises(CarrierFailed, match="cannot be reached"):
             await Calls(rest).redirect("CA1", "<Response/>")
-
-
-async def test_without_an_account_or_an_address_no_keys_are_pressed() -> None:
-    with pytest.raises(NotConfigured, match="TWILIO_ACCOUNT_SID"):
-        await TwilioCarrier(None, MEDIA).press(SESSION, "1")
-
-    async with an_account("CA1") as account, aclosing(rest_of(account)) as rest:
-        with pytest.raises(NotConfigured, match="public address"):
-            await TwilioCarrier(rest, "ws://192.0.2.1/media").press(SESSION, "1")
-
-    assert account.updates == []
