@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.carriers.rooms import Rooms
 
@@ -192,8 +192,8 @@ def _asked(method: str, path: str, headers: dict[str, str], body: str) -> Asked:
     form = parse_qs(parts.query, strict_parsing=bool(parts.query))
     if method == "POST":
         assert headers["content-type"] == "application/x-www-form-urlencoded"
-        form = parse_qs(body, strict_parsing=True)
-    return Asked(method, parts.path.removeprefix(base).lstrip("/"), form)
+        form = parse_qs(body, keep_blank_values=True, strict_parsing=True)
+    return Asked(method, unquote(parts.path.removeprefix(base).lstrip("/")), form)
 
 
 def _snake(name: str) -> str:
