@@ -1,6 +1,7 @@
 """Twilio's REST API, over a real socket."""
 
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -162,3 +163,13 @@ async def test_a_twilio_that_cannot_be_reached_says_so() -> None:
     async with aclosing(rest_of(account)) as rest:
         with pytest.raises(CarrierFailed, match="cannot be reached"):
             await Calls(rest).redirect("CA1", "<Response/>")
+
+
+def test_the_page_of_codes_is_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "twilio-rest.md").read_text(encoding="utf-8")
+
+    for code, trouble in CODES.items():
+        row = (
+            f"| [{code}](https://www.twilio.com/docs/api/errors/{code}) | {trouble.says} | {trouble.advice} |"
+        )
+        assert row in page
