@@ -18,6 +18,9 @@ ENTRY_SECONDS: Final = 60.0
 OURS_FIRST: Final = 30
 """Seconds by which Twilio ends a call later than we do: we say goodbye."""
 
+LONGEST_CALL: Final = 14_400
+"""Seconds that Twilio lets a call last."""
+
 RINGS: Final = range(5, 601)
 """Seconds that Twilio lets a telephone ring."""
 
@@ -93,7 +96,7 @@ def placing(
         url=relay,
         status_callback=news,
         status_callback_event=EVENTS if news else None,
-        time_limit=None if max_minutes is None else max_minutes * 60 + OURS_FIRST,
+        time_limit=None if max_minutes is None else min(max_minutes * 60 + OURS_FIRST, LONGEST_CALL),
         machine_detection="Enable" if amd else None,
         async_amd=True if amd else None,
         async_amd_status_callback=amd,

@@ -175,5 +175,6 @@ class Placing:
             for leg in legs
             if leg.sid not in self._known
             and leg.direction != "inbound"
-            and (leg.created is None or leg.created >= since)
+            and leg.created is not None
+            and leg.created >= since
         ]

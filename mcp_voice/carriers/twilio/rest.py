@@ -39,6 +39,9 @@ SECONDS: Final = 10.0
 
 CONNECT_SECONDS: Final = 5.0
 
+IDLE_SECONDS: Final = 15.0
+"""How long a connection is kept that nobody uses: on one that Twilio closes just then a request is lost."""
+
 Form: TypeAlias = Mapping[str, str | Sequence[str]]
 """Fields of a request; a list repeats its field."""
 
@@ -166,7 +169,9 @@ class TwilioRest:
             self._client = httpx2.AsyncClient(
                 auth=self._auth,
                 timeout=httpx2.Timeout(self._seconds, connect=min(CONNECT_SECONDS, self._seconds)),
-                limits=httpx2.Limits(max_connections=50, max_keepalive_connections=10, keepalive_expiry=30.0),
+                limits=httpx2.Limits(
+                    max_connections=50, max_keepalive_connections=10, keepalive_expiry=IDLE_SECONDS
+                ),
             )
         return self._client
 
