@@ -20,6 +20,7 @@ VoiceError
     Broken                 somebody else's fault: a vendor, a carrier, the disk
         ProviderFailed     an ear or a voice failed
         CarrierFailed      the telephone network refused or failed
+            Unconfirmed    and nobody knows whether it did it all the same
         StoreFailed        the record could not be written
             StoreTooNew    a later version of this program wrote it
         RecordingFailed    a recording could not be written, read or removed
@@ -201,6 +202,14 @@ class CarrierFailed(Broken):
     """The telephone network refused or failed."""
 
     code = "carrier_failed"
+
+
+class Unconfirmed(CarrierFailed):
+    """The telephone network was asked, and may have done it: its answer did not come, or was no answer."""
+
+    code = "carrier_unconfirmed"
+    advice = "Do not ask for it again before you know."
+    retryable = False
 
 
 class StoreFailed(Broken):

@@ -15,6 +15,7 @@ from mcp_voice.core.events import EarFailed, Heard, Partial
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.policy import Wish
 from mcp_voice.core.session import Session
+from mcp_voice.core.twiml import Mode
 from mcp_voice.core.usage import Admission
 from mcp_voice.errors import NotConfigured, NotFound, VoiceError
 from mcp_voice.ports import Ear, EarConfig, Hears, Speaks, VoiceConfig
@@ -208,7 +209,9 @@ class Network:
     """A carrier that notes what it is asked. `refuses` is raised instead."""
 
     name: str = "twilio"
+    number: str | None = None
     refuses: VoiceError | None = None
+    limits: list[int | None] = field(default_factory=list)
     dialled: list[tuple[str, str | None, float]] = field(default_factory=list)
     hung_up: list[tuple[str, str]] = field(default_factory=list)
     transfers: list[dict[str, object]] = field(default_factory=list)
@@ -228,7 +231,17 @@ class Network:
         if self.refuses is not None:
             raise self.refuses
 
-    async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
+    async def dial(
+        self,
+        session: Session,
+        *,
+        ring_seconds: float = 45.0,
+        mode: Mode = "stream",
+        detect: bool = True,
+        max_minutes: int | None = None,
+        record: bool = False,
+    ) -> str:
+        self.limits.append(max_minutes)
         if self.refuses is not None:
             raise self.refuses
         self.dialled.append((session.session_id, session.to, ring_seconds))
@@ -267,3 +280,20 @@ class Network:
             raise self.refuses
         self.steps.append(step)
         return {"conferenceSid": "CF1"}
+
+
+@dataclass
+class Doors:
+    """Addresses of ours that carriers reach; `public` is whether there are any for their news."""
+
+    public: bool = True
+    issued: list[tuple[str, Mode, float]] = field(default_factory=list)
+
+    def url(self, session: Session, *, mode: Mode = "stream", seconds: float = 60.0) -> str:
+        self.issued.append((session.session_id, mode, seconds))
+        return f"wss://voice.example.com/twilio/media/ticket{len(self.issued)}"
+
+    def callback(self, name: str, session_id: str | None = None) -> str | None:
+        if not self.public:
+            return None
+        return "/".join(filter(None, ("https://voice.example.com/twilio", name, session_id)))

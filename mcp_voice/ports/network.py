@@ -17,6 +17,10 @@ class Carrier(Protocol):
 
     name: str
 
+    @property
+    def number(self) -> str | None:
+        """Whom its calls come from, if it has a number."""
+
     def ready(self) -> None:
         """Raise `NotConfigured` if it cannot place calls at all: before a human is asked to approve one."""
 
@@ -26,13 +30,24 @@ class Carrier(Protocol):
         Raises `NotFound` for somebody there is not, `Invalid` for one who cannot be used.
         """
 
-    async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
+    async def dial(
+        self,
+        session: Session,
+        *,
+        ring_seconds: float = 45.0,
+        mode: Mode = "stream",
+        detect: bool = True,
+        max_minutes: int | None = None,
+        record: bool = False,
+    ) -> str:
         """Call whom the session is to reach (`session.to`); return the call's name with the carrier.
 
         The callee's stream comes to our media socket with the parameter `sessionId`. A call that nobody
-        takes closes the session, with the reason `busy` or `no-answer`.
+        takes closes the session, with the reason `busy` or `no-answer`. The carrier itself may `detect` a
+        machine, end the call after `max_minutes`, and `record` it.
 
-        Raises `NotFound` if there is nobody of that name, `NotConfigured`, `CarrierFailed`.
+        Raises `NotFound` if there is nobody of that name, `NotConfigured`, `Invalid`, `CarrierFailed`, and
+        `Unconfirmed` if it may be ringing all the same.
         """
 
     async def hangup(self, session: Session, reason: str) -> None:

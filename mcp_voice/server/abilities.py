@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def abilities(settings: "Settings") -> list[Ability]:
     """Say what works, what is missing for more, and what this version cannot do."""
-    return [Ability("simulated calls", "ok"), *_incoming(settings), *_outgoing()]
+    return [Ability("simulated calls", "ok"), *_incoming(settings), _outgoing(settings)]
 
 
 def _incoming(settings: "Settings") -> Iterator[Ability]:
@@ -25,9 +25,13 @@ def _incoming(settings: "Settings") -> Iterator[Ability]:
     yield Ability(what, "missing" if lacks else "ok", fix)
 
 
-def _outgoing() -> Iterator[Ability]:
-    yield Ability(
-        "dialling, ending and transferring Twilio calls by REST",
-        "off",
-        "Not part of this version: a Twilio call has to come in, and ends when its stream is closed.",
-    )
+def _outgoing(settings: "Settings") -> Ability:
+    twilio, lacks = settings.twilio, []
+    if twilio.account_sid is None or (twilio.auth_token is None and twilio.api_key_secret is None):
+        lacks.append("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
+    if twilio.number is None:
+        lacks.append("MCP_VOICE_TWILIO__NUMBER to a number of the account")
+    if settings.public_url is None:
+        lacks.append("MCP_VOICE_PUBLIC_URL to the https address by which Twilio reaches this server")
+    fix = f"Set {', and '.join(lacks)}, and start again." if lacks else None
+    return Ability("calling out through Twilio", "missing" if lacks else "ok", fix)

@@ -22,7 +22,8 @@ from starlette.routing import WebSocketRoute
 from mcp_voice.carriers import Exchange
 from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
-from mcp_voice.carriers.twilio.rest import TwilioRest
+from mcp_voice.carriers.twilio.line import Line
+from mcp_voice.carriers.twilio.rest import API, TwilioRest, address
 from mcp_voice.carriers.twilio.signature import Keys
 from mcp_voice.carriers.twilio.wire import TwilioWire
 from mcp_voice.core.attendance import Absence
@@ -183,7 +184,7 @@ async def assemble(
             )
         )  # fmt: skip
         entrance = _entrance(settings, public_port)
-        twilio = TwilioCarrier(await _account(settings.twilio, stack), entrance.socket())
+        twilio = TwilioCarrier(await _account(settings.twilio, stack), entrance, _line(settings.twilio))
         carriers: dict[str, Carrier] = {"twilio": twilio}
         desk = Desk(
             store=store,
@@ -257,11 +258,22 @@ def _introduce(providers: Providers) -> None:
 
 async def _account(twilio: Twilio, stack: AsyncExitStack) -> TwilioRest | None:
     """Open the account's REST API, if its credentials are here; `stack` closes it."""
-    if twilio.account_sid is None or twilio.auth_token is None:
+    key = twilio.api_key_sid if twilio.api_key_secret is not None else None
+    secret = twilio.api_key_secret if key else twilio.auth_token
+    if twilio.account_sid is None or secret is None:
         return None
-    rest = TwilioRest(twilio.account_sid, twilio.auth_token.get_secret_value(), twilio.api_url)
+    url = address(twilio.region, twilio.edge) if twilio.api_url == API else twilio.api_url
+    rest = TwilioRest(twilio.account_sid, secret.get_secret_value(), url, key=key)
     stack.push_async_callback(rest.aclose)
     return rest
+
+
+def _line(twilio: Twilio) -> Line:
+    """What calls are placed with."""
+    password = twilio.sip_password
+    return Line(
+        twilio.number, twilio.byoc, twilio.sip_username, password.get_secret_value() if password else None
+    )
 
 
 def _carrier_of(started: Started) -> str:

@@ -6,7 +6,7 @@ environment, and the file that `--config` or `MCP_VOICE_CONFIG` names (TOML, or
 `NAME=value` lines). A nested one is spelled with two underscores:
 
     MCP_VOICE_MEDIA__VAD=off  MCP_VOICE_LIMITS__RPM='{"stt.connect": 60}'
-    TWILIO_AUTH_TOKEN=…       # Twilio's own two names are read as well
+    TWILIO_AUTH_TOKEN=…       # the names that Twilio's own programs have are read as well
 """
 
 import ipaddress
@@ -82,6 +82,11 @@ NESTED: Final = "__"
 BORROWED: Final[Mapping[str, tuple[str, ...]]] = {
     "TWILIO_ACCOUNT_SID": ("twilio", "account_sid"),
     "TWILIO_AUTH_TOKEN": ("twilio", "auth_token"),
+    "TWILIO_API_KEY": ("twilio", "api_key_sid"),
+    "TWILIO_API_SECRET": ("twilio", "api_key_secret"),
+    "TWILIO_PHONE_NUMBER": ("twilio", "number"),
+    "TWILIO_REGION": ("twilio", "region"),
+    "TWILIO_EDGE": ("twilio", "edge"),
     "OTEL_EXPORTER_OTLP_ENDPOINT": ("otel_endpoint",),
 }
 """Names that other programs share with us; ours, if set, are stronger."""

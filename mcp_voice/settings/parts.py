@@ -183,6 +183,25 @@ class Twilio(Part):
 
     account_sid: Annotated[str | None, Field(pattern=r"^AC[0-9a-fA-F]{32}$")] = None
     auth_token: SecretStr | None = None
+    number: Annotated[
+        str | None,
+        Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="Whom calls come from: a number of the account."),
+    ] = None
+    api_key_sid: Annotated[
+        str | None, Field(pattern=r"^SK[0-9a-fA-F]{32}$", description="An API key, instead of the token.")
+    ] = None
+    api_key_secret: SecretStr | None = None
+    region: Annotated[
+        Literal["us1", "ie1", "au1"] | None, Field(description="Where calls are processed; keys are its own.")
+    ] = None
+    edge: Annotated[
+        str | None, Field(pattern=r"^[a-z-]{3,20}$", description="Where its network is entered: `dublin`.")
+    ] = None
+    byoc: Annotated[
+        str | None, Field(pattern=r"^BY[0-9a-fA-F]{32}$", description="A trunk of yours that carries calls.")
+    ] = None
+    sip_username: Annotated[str | None, Field(description="For `sip:` addresses that ask who calls.")] = None
+    sip_password: SecretStr | None = None
     auth_token_secondary: Annotated[
         SecretStr | None,
         Field(description="The next token, while it is changed."),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from math import ceil
 from secrets import token_hex
 from typing import Annotated, Any, Final, Literal, TypeVar
 from weakref import WeakValueDictionary
@@ -22,8 +23,9 @@ from mcp_voice.core.events import HangUp
 from mcp_voice.core.numbers import Simulated, Unreadable, read
 from mcp_voice.core.policy import Wish
 from mcp_voice.core.session import UNNAMED, Entry, Session, SessionConfig, begin, change
+from mcp_voice.core.twiml import Mode
 from mcp_voice.core.usage import Admission
-from mcp_voice.errors import Invalid, NotConfigured, VoiceError
+from mcp_voice.errors import Invalid, NotConfigured, Unconfirmed, VoiceError
 from mcp_voice.ports import Desk, Talk
 from mcp_voice.tools.catalogue import Arguments, tool
 from mcp_voice.tools.minding import Minder, put_in
@@ -44,6 +46,9 @@ LOOKED_AT: Final = 100
 
 NOT_PLACED: Final = "failed"
 """The reason for closing the record of a call that the carrier did not place."""
+
+UNSURE: Final = "unconfirmed"
+"""The reason for closing the record of a call that may have been placed: it is not dialled again at once."""
 
 TOO_LONG: Final = "max_minutes"
 """The reason for ending a call that has lasted as long as it may."""
@@ -201,6 +206,7 @@ async def _place(
         desk.now(),
         direction="outbound",
         to=admission.to,
+        from_=desk.carriers[carrier].number,
         carrier=carrier,
         status="ringing",
     )
@@ -225,8 +231,11 @@ async def _place(
         await desk.store.add(session)
         ledger.opened(desk.counts, session)
         with talk.present():  # somebody waits for this call, whether or not they still ask
-            await _dialled(desk, session)
+            await _dialled(desk, session, ask.mode, admission.max_minutes)
         placed = True
+    except Unconfirmed:  # it may be ringing: it counts as a call
+        admission.settle(0.0)
+        raise
     finally:
         if not placed:
             admission.release()
@@ -244,16 +253,16 @@ def _make_ready(desk: Desk, session: Session, *texts: str | None) -> None:
             desk.drawer(Mouths).prepare(text, speaks, voice_of(desk, session))
 
 
-async def _dialled(desk: Desk, session: Session) -> None:
-    """Dial; a call that could not be placed is closed at once."""
+async def _dialled(desk: Desk, session: Session, mode: Mode, minutes: float) -> None:
+    """Dial; a call that was not placed, or of which nobody knows, is closed at once."""
     now = desk.now()
     ringing = Entry(at=now, kind="ringing", data={"to": session.to})
     await desk.store.amend(session.session_id, lambda old: change(old.touched(now), entries=[ringing]))
     try:
-        call_sid = await desk.carriers[session.carrier].dial(session)
-    except VoiceError:
+        call_sid = await desk.carriers[session.carrier].dial(session, mode=mode, max_minutes=ceil(minutes))
+    except VoiceError as error:
         with suppress(VoiceError):
-            await finish(desk, session.session_id, NOT_PLACED)
+            await finish(desk, session.session_id, UNSURE if isinstance(error, Unconfirmed) else NOT_PLACED)
         raise
 
     def name(old: Session) -> Session:  # its stream may have been quicker, or its end

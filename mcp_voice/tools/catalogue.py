@@ -167,6 +167,7 @@ def gather() -> Catalogue:
     """Import every namespace and return the whole catalogue."""
     for module in (
         *NAMESPACES,
+        "markup",
         "talking",
         "calling",
         "incoming",

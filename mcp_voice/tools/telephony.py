@@ -18,7 +18,7 @@ from mcp_voice.core import ledger
 from mcp_voice.core.asks import Ask
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.session import STREAM_ENDS, Direction, Entry, Session, SessionConfig, begin, change
-from mcp_voice.core.twiml import Mode, stream_twiml
+from mcp_voice.core.twiml import stream_twiml
 from mcp_voice.errors import (
     CarrierFailed,
     Invalid,
@@ -32,7 +32,7 @@ from mcp_voice.ports import Desk, LiveCall, VoiceConfig
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
 from mcp_voice.tools.gates import admitted
 from mcp_voice.tools.mouths import Mouths
-from mcp_voice.tools.session import CallSid, Named, Reason, SessionId, find, finish
+from mcp_voice.tools.session import CallSid, Named, Reason, find, finish
 from mcp_voice.tools.standing import Standing, stands
 from mcp_voice.tools.waiting import NEXT_STEP
 
@@ -50,7 +50,6 @@ _SIP: Final = re.compile(r"sips?:[^\s@]+@[^\s@]+")
 _NUMBER: Final = re.compile(r"\+[0-9][0-9 ().-]{3,40}")
 _CLIENT: Final = re.compile(r"client:[\w.+@-]{1,121}")
 
-Url = Annotated[str, Field(max_length=2_000)]
 Party = Annotated[
     str, Field(max_length=256, description="A number, or sip: or client: address.", examples=["+14155550123"])
 ]
@@ -60,64 +59,6 @@ class TwiML(Answer):
     """The document."""
 
     twiml: Annotated[str, Field(description="XML: answer the carrier's request with it, as text/xml.")]
-
-
-# ─── telephony.generateTwiML ─────────────────────────────────────────────────
-
-
-class Generate(Arguments):
-    """Which session and socket, and what else the carrier is told."""
-
-    session_id: SessionId
-    ws_url: Annotated[
-        Url, Field(description="The media socket: wss://, no query.", examples=["wss://example.com/ws"])
-    ]
-    mode: Annotated[
-        Mode, Field(description="stream: audio comes to us. relay: Twilio hears and speaks, and sends text.")
-    ] = "stream"
-    parameters: Annotated[
-        dict[str, str],
-        Field(
-            default_factory=dict,
-            max_length=50,
-            description="Sent back when the stream starts, beside sessionId.",
-        ),
-    ]
-    greeting: Annotated[
-        str | None, Field(min_length=1, max_length=500, description="Said by the carrier at once.")
-    ] = None
-    language: Annotated[
-        str | None, Field(max_length=35, description="Of the greeting.", examples=["en-US"])
-    ] = None
-    voice: Annotated[str | None, Field(max_length=100, description="The carrier's name of one.")] = None
-    status_callback: Annotated[
-        Url | None, Field(description="Hears of the stream's start, end and errors.")
-    ] = None
-    action_url: Annotated[
-        Url | None,
-        Field(description="Asked for TwiML when we let the call go; without it the call ends then."),
-    ] = None
-
-
-@tool("telephony.generateTwiML", title="Write TwiML for a call", rpm=100, reads=True)
-async def generate_twiml(ask: Generate, desk: Desk) -> TwiML:
-    """Write the TwiML that connects a call to a media socket, without doing anything.
-
-    For a webhook of your own. telephony.handleConnect makes the session and the TwiML in one step.
-    """
-    if "sessionId" in ask.parameters:
-        raise Invalid("parameters has a sessionId, which is set from the argument sessionId.")
-    twiml = stream_twiml(
-        ask.ws_url,
-        {"sessionId": ask.session_id, **ask.parameters},
-        mode=ask.mode,
-        greeting=ask.greeting,
-        language=ask.language,
-        voice=ask.voice,
-        status_callback=ask.status_callback,
-        action_url=ask.action_url,
-    )
-    return TwiML(twiml=twiml)
 
 
 # ─── telephony.handleConnect ─────────────────────────────────────────────────

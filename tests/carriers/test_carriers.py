@@ -8,10 +8,10 @@ import pytest
 from mcp_voice.carriers import Exchange
 from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
-from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.session import Session, SessionConfig, begin
-from mcp_voice.errors import NotConfigured, NotFound, NotLive
+from mcp_voice.errors import NotFound, NotLive
+from mcp_voice.ports import Bare
 from tests.media.rooms import STARTED, Room, a_room
 
 
@@ -63,19 +63,6 @@ async def test_a_simulated_call_without_a_stream_cannot_be_hung_up() -> None:
             await SimulatedCarrier(room.calls).hangup(a_session(), "done")
 
 
-@pytest.mark.parametrize(("configured", "advice"), [(False, "TWILIO_AUTH_TOKEN"), (True, "session.close")])
-async def test_what_twilio_cannot_do_yet_is_refused_with_what_to_do(configured: bool, advice: str) -> None:
-    rest = TwilioRest("AC0", "token", "https://api.twilio.com") if configured else None
-    carrier = TwilioCarrier(rest, "wss://voice.example.com/twilio/media")
-
-    with pytest.raises(NotConfigured, match=advice):
-        await carrier.hangup(a_session(), "done")
-    with pytest.raises(NotConfigured, match="Dial"):
-        await carrier.transfer(a_session(), "+12025550111", warm=False, announce=None)
-    with pytest.raises(NotConfigured, match="sim:restaurant"):
-        await carrier.dial(a_session())
-
-
 async def test_a_simulated_call_is_placed_under_a_name_of_its_own() -> None:
     rung: list[tuple[str, str, float]] = []
 
@@ -91,7 +78,7 @@ async def test_a_simulated_call_is_placed_under_a_name_of_its_own() -> None:
 
 
 def test_a_carrier_nobody_knows_is_not_found() -> None:
-    carriers = Exchange({"twilio": TwilioCarrier(None, "wss://voice.example.com/twilio/media")})
+    carriers = Exchange({"twilio": TwilioCarrier(None, Bare("wss://voice.example.com/twilio/media"))})
 
     assert carriers["twilio"].name == "twilio"
     with pytest.raises(NotFound, match="twilio"):

@@ -2,8 +2,6 @@
 
 import json
 
-from mcp_voice.carriers.twilio.carrier import TwilioCarrier
-from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.server.abilities import abilities
 from mcp_voice.server.lean import asked, leaned
 from mcp_voice.server.listing import listed
@@ -65,14 +63,7 @@ def test_what_the_settings_lack_is_said_without_a_secret() -> None:
     assert incoming.fix is not None
     assert "TWILIO_AUTH_TOKEN" in incoming.fix
     assert "MCP_VOICE_PUBLIC_URL" in incoming.fix
-    assert [one.state for one in full] == ["ok", "ok", "off"]
+    assert [one.state for one in full] == ["ok", "ok", "missing"]
+    assert full[-1].fix is not None
+    assert "MCP_VOICE_TWILIO__NUMBER" in full[-1].fix
     assert "canary" not in repr(full)
-
-
-def test_what_is_said_to_be_off_is_refused_by_the_carrier() -> None:
-    missing = TwilioCarrier(
-        TwilioRest("AC0", "token", "https://api.twilio.com"), "wss://voice.example.com"
-    )._missing("ended", "")
-
-    assert "by REST in this version" in str(missing)
-    assert any(one.state == "off" and "REST" in one.what for one in abilities(load(store="memory:")))

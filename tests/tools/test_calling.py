@@ -10,7 +10,8 @@ import pytest
 from mcp_voice.core.asks import Ask, Spoken
 from mcp_voice.core.events import AnsweredBy, Audio, Started
 from mcp_voice.core.events import Final as FinalWords
-from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, NotFound, PolicyDenied
+from mcp_voice.core.session import Session
+from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, NotFound, PolicyDenied, Unconfirmed
 from mcp_voice.media.calls import HeldLeg
 from mcp_voice.simulator.casting import cast
 from mcp_voice.simulator.person import lines_of
@@ -263,6 +264,36 @@ async def test_a_call_that_was_not_placed_can_be_tried_again_at_once() -> None:
         again = await office.use("telephony.call", to=NUMBER, waitSeconds=0)
 
         assert (again["dialled"], again["status"]) == (True, "ringing")
+
+
+OURS = "+15005550006"
+
+
+class Fog(Network):
+    """A carrier of which nobody knows whether it has placed a call."""
+
+    async def dial(self, session: Session, **how: Any) -> str:
+        self.dialled.append((session.session_id, session.from_, 0.0))
+        raise Unconfirmed("Twilio did not answer.")
+
+
+async def test_a_call_that_may_have_been_placed_is_not_dialled_again() -> None:
+    async with an_office(vendors(), Fog(number=OURS)) as office:
+        with pytest.raises(Unconfirmed, match="before you know"):
+            await office.use("telephony.call", to=NUMBER)
+        again = await office.use("telephony.call", to=NUMBER, waitSeconds=0)
+
+        session_id, from_, _ = office.network.dialled[0]
+        assert (again["sessionId"], again["dialled"], again["ended"]) == (session_id, False, "unconfirmed")
+        assert (from_, len(office.network.dialled)) == (OURS, 1)
+        assert office.gate.given_back == [0.0]
+
+
+async def test_the_carrier_is_told_how_long_a_call_may_last() -> None:
+    async with an_office(vendors(), gate=OpenGate(max_minutes=12)) as office:
+        await office.use("telephony.call", to=NUMBER, waitSeconds=0)
+
+        assert office.network.limits == [12]
 
 
 class Street(Network):

@@ -12,7 +12,7 @@ from mcp_voice.core.conference import Step
 from mcp_voice.errors import CarrierFailed, Invalid, NotConfigured, NotFound, NotLive, Refused
 from tests.tools.calls import let_in, on_the_line, session_of
 from tests.tools.desk import Office, an_office
-from tests.twins import Network
+from tests.twins import Doors, Network
 
 ADA = "+14155550177"
 
@@ -149,8 +149,8 @@ async def test_carriers_that_cannot_say_what_to_do_instead(office: Office) -> No
     assert session is not None
 
     for carrier in (
-        TwilioCarrier(TwilioRest("AC0", "token", "https://api.twilio.com"), office.desk.media_url),
-        TwilioCarrier(None, office.desk.media_url),
+        TwilioCarrier(TwilioRest("AC0", "token"), Doors()),
+        TwilioCarrier(None, Doors()),
         SimulatedCarrier(office.calls),
     ):
         with pytest.raises(NotConfigured, match=r"conference.*telephony\.transfer"):

@@ -74,6 +74,63 @@ async def test_twiml_that_would_not_work_is_not_written(
         await office.use("telephony.generateTwiML", **{"sessionId": "s", **arguments})
 
 
+async def test_verbs_stand_around_the_connection(office: Office) -> None:
+    answer = await office.use(
+        "telephony.generateTwiML",
+        sessionId="s",
+        wsUrl="wss://voice.example.com/ws",
+        before=[
+            {"verb": "say", "text": "Press 1 for <Ada>.", "language": "en-GB"},
+            {"verb": "start", "what": {"kind": "recording", "channels": "dual"}},
+        ],
+        after=[
+            {
+                "verb": "dial",
+                "to": [{"noun": "number", "number": "+14155550123"}, {"noun": "client", "identity": "ada"}],
+                "timeout": 20,
+                "recordingStatusCallback": "https://voice.example.com/r",
+            },
+            {"verb": "hangup"},
+        ],
+    )
+
+    say, start, connect, dial, hangup = ElementTree.fromstring(answer["twiml"])
+    assert (say.text, say.attrib) == ("Press 1 for <Ada>.", {"language": "en-GB"})
+    assert [node.tag for node in (start[0], connect[0], hangup)] == ["Recording", "Stream", "Hangup"]
+    assert [(node.tag, node.text) for node in dial] == [("Number", "+14155550123"), ("Client", "ada")]
+    assert dial.attrib == {"timeout": "20", "recordingStatusCallback": "https://voice.example.com/r"}
+
+
+async def test_twiml_need_not_connect_the_call_to_us(office: Office) -> None:
+    menu = {"verb": "gather", "numDigits": 1, "prompts": [{"verb": "say", "text": "Press a key."}]}
+    answer = await office.use(
+        "telephony.generateTwiML", sessionId="s", wsUrl="wss://a.example", mode="none", before=[menu]
+    )
+
+    [gather] = ElementTree.fromstring(answer["twiml"])
+    assert (gather.tag, gather.attrib, gather[0].text) == ("Gather", {"numDigits": "1"}, "Press a key.")
+
+
+@pytest.mark.parametrize(
+    ("verb", "says"),
+    [
+        ({}, "before.*verb"),
+        ({"verb": "fly"}, "before.*verb"),
+        ({"verb": "connect", "to": {"kind": "stream", "url": "wss://a.example"}}, "before.*verb"),
+        ({"verb": "say", "text": "x", "bogus": 1}, r"before: 0\.say\.bogus"),
+        ({"verb": "dial", "to": [{"noun": "number", "number": "5"}]}, r"before: 0\.dial\.to"),
+        ({"verb": "redirect", "url": "file:///etc/passwd"}, "before: 0: An address"),
+        ({"verb": "say", "text": "x", "ssml": "y"}, "text or ssml"),
+        ({"verb": "say", "ssml": "<Hangup/>"}, "Say does not take"),
+    ],
+)
+async def test_verbs_that_twilio_would_not_take_are_not_written(
+    office: Office, verb: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(Invalid, match=says):
+        await office.use("telephony.generateTwiML", sessionId="s", wsUrl="wss://a.example", before=[verb])
+
+
 # ─── handleConnect ───────────────────────────────────────────────────────────
 
 

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from mcp_voice.core.conference import Step
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.session import Session
+from mcp_voice.core.twiml import Mode
 from mcp_voice.errors import NotConfigured, NotLive
 from mcp_voice.ports import LiveCall, Switchboard
 
@@ -28,6 +29,7 @@ class SimulatedCarrier:
     """Implements `ports.Carrier` on the live stream itself."""
 
     name = "simulator"
+    number: str | None = None
 
     def __init__(
         self,
@@ -44,7 +46,16 @@ class SimulatedCarrier:
         if self._ring is None:
             raise NotConfigured("There are no simulated people here to be called.", advice="")
 
-    async def dial(self, session: Session, *, ring_seconds: float = 45.0) -> str:
+    async def dial(
+        self,
+        session: Session,
+        *,
+        ring_seconds: float = 45.0,
+        mode: Mode = "stream",
+        detect: bool = True,
+        max_minutes: int | None = None,
+        record: bool = False,
+    ) -> str:
         """Let a simulated person's telephone ring; return the call's SID at once."""
         if self._ring is None:
             raise NotConfigured("There are no simulated people here to be called.", advice="")
