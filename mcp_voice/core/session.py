@@ -20,6 +20,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from mcp_voice.core.twiml import Mode
 from mcp_voice.errors import Refused, SessionClosed
 
 Status: TypeAlias = Literal["pending", "ringing", "active", "held", "closed"]
@@ -134,6 +135,9 @@ class Session(Shape):
     call_sid: str
     stream_sid: str | None = None
     carrier: str = "twilio"
+    mode: Annotated[
+        Mode, Field(description="stream: we hear and speak. relay: the carrier does, and sends text.")
+    ] = "stream"
     direction: Direction = "inbound"
     from_: Annotated[str | None, Field(alias="from")] = None
     to: str | None = None
