@@ -22,6 +22,7 @@ from starlette.routing import WebSocketRoute
 from mcp_voice.carriers import Exchange
 from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
+from mcp_voice.carriers.twilio.relay import RelayWire
 from mcp_voice.carriers.twilio.rest import TwilioRest
 from mcp_voice.carriers.twilio.signature import genuine
 from mcp_voice.carriers.twilio.wire import TwilioWire
@@ -29,6 +30,7 @@ from mcp_voice.core.attendance import Absence
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import Started
 from mcp_voice.core.playout import Lead
+from mcp_voice.core.relaying import RELAY
 from mcp_voice.core.turns import Patience
 from mcp_voice.core.voice import EnergyVad, Vad
 from mcp_voice.errors import Invalid, NotConfigured, NotFound, StoreFailed
@@ -40,6 +42,7 @@ from mcp_voice.ports import Carrier, Desk, Providers, RecordingRules, SessionSto
 from mcp_voice.providers import Registry
 from mcp_voice.providers.cached import Phrases
 from mcp_voice.providers.counting import COUNTING, Counting
+from mcp_voice.providers.relayed import Relayed
 from mcp_voice.providers.vad import make_vad
 from mcp_voice.server import approve, http, mcp
 from mcp_voice.server.abilities import abilities
@@ -71,6 +74,7 @@ from mcp_voice.stores.watched import Watched
 from mcp_voice.tools.catalogue import Catalogue, gather
 
 MEDIA_PATH: Final = "/twilio/media"
+RELAY_PATH: Final = "/twilio/relay"
 
 OFTEN: Final = 1_000
 """Calls a minute of the tools that are called all the time: audio, and the session's record."""
@@ -104,7 +108,11 @@ class House:
             start_seconds=media.start_seconds,
             echo=media.loopback_echo,
         )
-        return http.public_app([WebSocketRoute(MEDIA_PATH, endpoint)], lambda: self.calls.draining)
+        relay = Endpoint(
+            self.calls, RelayWire, self.counts, admit=self.admits, start_seconds=media.start_seconds
+        )
+        routes = [WebSocketRoute(MEDIA_PATH, endpoint), WebSocketRoute(RELAY_PATH, relay)]
+        return http.public_app(routes, lambda: self.calls.draining)
 
     @property
     def private(self) -> Starlette:
@@ -143,7 +151,8 @@ class House:
         if token is None:
             return True
         signature = dict(scope["headers"]).get(b"x-twilio-signature", b"").decode("latin-1")
-        return genuine(signature, self.desk.media_url, [token.get_secret_value()])
+        dialled = self.desk.media_url.removesuffix(MEDIA_PATH) + scope.get("path", MEDIA_PATH)
+        return genuine(signature, dialled, [token.get_secret_value()])
 
     async def readiness(self) -> dict[str, object]:
         """Say whether a balancer should send calls here."""
@@ -294,7 +303,7 @@ def _providers(settings: Settings, counts: Counts, store: Path | None) -> Regist
         counts,
         hears=COUNTING if settings.media.loopback_echo else speech.stt,
         speaks=speech.tts,
-        also={COUNTING: Counting()},
+        also={COUNTING: Counting(), RELAY: Relayed()},
         phrases=phrases,
     )
 

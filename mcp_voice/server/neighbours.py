@@ -29,6 +29,11 @@ MOST_LINES: Final = 200
 log = structlog.get_logger(__name__)
 
 
+def beside(media_url: str) -> str:
+    """Return where relayed calls come to: the socket beside that for audio."""
+    return media_url.rpartition("/")[0] + "/relay"
+
+
 class Neighbours:
     """Who can be rung, and who is in a call. `token` signs their way in, over the desk's `media_url`.
 
@@ -70,8 +75,9 @@ class Neighbours:
         from mcp_voice.simulator.people import Senses
 
         persona = cast(session.to or "", self._folders).hastened(self._pace)
-        providers = self._desk.providers
-        senses = Senses(providers.voice(), None if self._scripted else providers.ear())
+        providers, senses = self._desk.providers, None
+        if session.mode == "stream":
+            senses = Senses(providers.voice(), None if self._scripted else providers.ear())
         task = asyncio.create_task(self._live(persona, senses, session, call_sid, ring_seconds / self._pace))
         self._tasks.add(task)
         task.add_done_callback(self._left)
@@ -88,35 +94,54 @@ class Neighbours:
             log.error("person_failed", error=type(error).__name__, exc_info=error)
 
     async def _live(
-        self, persona: "Persona", senses: "Senses", session: Session, call_sid: str, ring_seconds: float
+        self,
+        persona: "Persona",
+        senses: "Senses | None",
+        session: Session,
+        call_sid: str,
+        ring_seconds: float,
     ) -> None:
         """Be somebody whose telephone rings, from the first ring to the last word."""
-        from mcp_voice.simulator.line import Names
-        from mcp_voice.simulator.people import converse
-
         lasts = ring_seconds if persona.answers == "no_answer" else persona.rings
         await asyncio.sleep(min(lasts, ring_seconds))
         if lasts >= ring_seconds or persona.answers != "picks_up":
             await self._close(session, "no-answer" if lasts >= ring_seconds else "busy")
             return
         try:
-            encounter = await converse(
-                persona,
-                self._media_url,
-                senses,
-                told=self._told(session) if self._scripted else None,
-                names=Names(call_sid=call_sid),
-                parameters={"sessionId": session.session_id},
-                from_=session.from_ or "",
-                to=session.to or "",
-                token=self._token,
-                signed_url=self._desk.media_url if self._token else None,
-            )
+            ended_by = await self._talk(persona, senses, session, call_sid)
         except VoiceError as error:
             log.warning("person_failed", session=session.session_id, error=error.code, why=str(error))
             await self._close(session, "failed")
         else:
-            log.info("person_left", session=session.session_id, by=encounter.ended_by)
+            log.info("person_left", session=session.session_id, by=ended_by)
+
+    async def _talk(
+        self, persona: "Persona", senses: "Senses | None", session: Session, call_sid: str
+    ) -> str:
+        """Be in the call, with a voice and an ear or, where it is relayed, in words; return who ended it."""
+        from mcp_voice.simulator.line import Names
+        from mcp_voice.simulator.people import converse
+        from mcp_voice.simulator.relaying import converse_in_words
+
+        how: dict[str, Any] = {
+            "names": Names(call_sid=call_sid),
+            "parameters": {"sessionId": session.session_id},
+            "from_": session.from_ or "",
+            "to": session.to or "",
+            "token": self._token,
+        }
+        if senses is None:
+            signed_url = beside(self._desk.media_url) if self._token else None
+            return await converse_in_words(persona, beside(self._media_url), signed_url=signed_url, **how)
+        encounter = await converse(
+            persona,
+            self._media_url,
+            senses,
+            told=self._told(session) if self._scripted else None,
+            signed_url=self._desk.media_url if self._token else None,
+            **how,
+        )
+        return encounter.ended_by
 
     async def _close(self, session: Session, reason: str) -> None:
         with suppress(NotFound, SessionClosed):  # somebody was quicker
