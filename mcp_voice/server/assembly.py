@@ -209,6 +209,7 @@ async def assemble(
             make_vad=vad or EnergyVad,
             media_url=media_url,
             voice=settings.speech.voice,
+            relay=settings.relay.attributes(),
             home=settings.outbound.home,
             longest_wait=settings.mcp.max_wait_seconds,
             abilities=partial(abilities, settings),

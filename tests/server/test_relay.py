@@ -20,10 +20,23 @@ from mcp_voice.ports import RecordingRules
 from mcp_voice.server import http
 from mcp_voice.server.listeners import Listener, bind, listening, port_of
 from mcp_voice.server.neighbours import Neighbours
+from tests.e2e.virtual import VirtualLoop, virtual_clocks
 from tests.tools.desk import Office, an_office
 from tests.twins import OpenGate, until
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+@pytest.fixture(autouse=True)
+async def free_time() -> AsyncIterator[None]:
+    with virtual_clocks():
+        yield
+
 
 BUTCHER = """
 description: A butcher.
