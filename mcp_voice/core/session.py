@@ -136,9 +136,7 @@ class Session(Shape):
     call_sid: str
     stream_sid: str | None = None
     carrier: str = "twilio"
-    mode: Annotated[
-        Mode, Field(description="stream: we hear and speak. relay: the carrier does, and sends text.")
-    ] = "stream"
+    mode: Mode = "stream"
     direction: Direction = "inbound"
     from_: Annotated[str | None, Field(alias="from")] = None
     to: str | None = None

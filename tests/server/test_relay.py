@@ -10,17 +10,20 @@ import anyio
 import pytest
 from starlette.routing import WebSocketRoute
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
 
 from mcp_voice.carriers import Exchange
 from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.relay import RelayWire
+from mcp_voice.core.session import SessionConfig, begin, carried
 from mcp_voice.errors import Invalid, NotConfigured, Refused
 from mcp_voice.media.endpoint import Endpoint
-from mcp_voice.ports import RecordingRules
+from mcp_voice.ports import RecordingRules, utc_now
 from mcp_voice.server import http
 from mcp_voice.server.listeners import Listener, bind, listening, port_of
 from mcp_voice.server.neighbours import Neighbours
 from tests.e2e.virtual import VirtualLoop, virtual_clocks
+from tests.server.test_assembly import at_home, settings
 from tests.tools.desk import Office, an_office
 from tests.twins import OpenGate, until
 
@@ -245,6 +248,17 @@ async def test_another_call_may_not_take_the_place_of_one_that_is_live(tmp_path:
         assert len(office.calls) == 1
 
 
+async def test_a_call_goes_on_in_another_language(tmp_path: Path) -> None:
+    async with a_street(tmp_path) as (office, url), a_relay(url) as relay:
+        session_id = await live(office)
+
+        await office.use("session.update", sessionId=session_id, updates={"config": {"language": "de-DE"}})
+
+        assert await relay.next() == {
+            "type": "language", "ttsLanguage": "de-DE", "transcriptionLanguage": "de-DE",
+        }  # fmt: skip
+
+
 async def test_an_agent_hangs_up_and_the_relay_is_told_why(tmp_path: Path) -> None:
     async with a_street(tmp_path) as (office, url), a_relay(url) as relay:
         session_id = await live(office)
@@ -266,6 +280,30 @@ async def test_a_caller_who_hangs_up_has_ended_the_call(tmp_path: Path) -> None:
 
     assert (session["status"], session["closeReason"]) == ("closed", "stop")
     assert (session["from"], session["to"]) == ("+14155550123", "+14155550199")
+
+
+@pytest.mark.slow
+async def test_a_house_lets_relays_in_that_are_signed_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "butcher.yaml").write_text(BUTCHER)
+    given = settings(
+        twilio__auth_token="secret-of-this-test", public_url="https://voice.example.com",
+        simulator__personas=tmp_path,
+    )  # fmt: skip
+    async with at_home(given) as (house, _, public):
+        session = begin("CApending", SessionConfig(), utc_now(), direction="outbound", to="sim:butcher")
+        await house.store.add(session.model_copy(update=carried(session, "relay")))
+
+        dialled = await house.store.load(session.session_id)
+        assert dialled is not None
+        await house.desk.carriers["simulator"].dial(dialled)
+        await until(lambda: len(house.calls) == 1)
+
+        (call,) = house.calls.all()
+        assert (call.session_id, call.mode) == (session.session_id, "relay")
+        assert house.desk.providers.voice("twilio-relay").name == "twilio-relay"
+        assert house.desk.relay["dtmfDetection"] == "true"
+        with pytest.raises(InvalidStatus, match="403"):
+            await connect(f"ws://{public}/twilio/relay")
 
 
 async def test_what_needs_the_calls_audio_is_refused(tmp_path: Path) -> None:
