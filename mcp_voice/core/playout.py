@@ -195,10 +195,8 @@ class Playout:
         """When all audio sent so far will have been played."""
         self.answering = False
         """Whether what was last due was more than a filler."""
-        self.tells = False
-        """Whether the carrier tells when its voice begins: this one plays what it gets."""
-        self.clear = (SendClear(),)
-        """What the carrier has to be told when something was cut."""
+        self.tells, self.clear = False, (SendClear(),)
+        """Whether the carrier tells when its voice begins, and what it has to be told of a cut."""
 
     def queue(
         self,

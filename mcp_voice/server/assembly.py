@@ -223,13 +223,13 @@ async def assemble(
         stack.push_async_callback(neighbours.aclose)
         if alone:
             await bury(desk)
-        await _prepare()
         await _begin_chores(desk, settings, stack)
         yield House(settings, counts, store, calls, desk, limiter, catalogue, updates, approvals)
 
 
 async def _begin_chores(desk: Desk, settings: Settings, stack: AsyncExitStack) -> None:
     """Begin what is done beside the calls, until the house is closed."""
+    await _prepare()
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     tasks.start_soon(sweep, desk, settings.sweep_seconds)
