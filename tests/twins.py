@@ -14,11 +14,13 @@ from mcp_voice.core.conference import Step
 from mcp_voice.core.events import EarFailed, Heard, Partial
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.policy import Wish
+from mcp_voice.core.relaying import RELAY
 from mcp_voice.core.session import Session
 from mcp_voice.core.twiml import Mode
 from mcp_voice.core.usage import Admission
 from mcp_voice.errors import NotConfigured, NotFound, VoiceError
 from mcp_voice.ports import Ear, EarConfig, Hears, Speaks, VoiceConfig
+from mcp_voice.providers.relayed import Relayed
 
 T = TypeVar("T")
 
@@ -168,6 +170,8 @@ class Vendors:
         return self._found(name, self.listener.name, self.listener)
 
     def voice(self, name: str | None = None) -> Speaks:
+        if name == RELAY:
+            return Relayed()
         return self._found(name, self.speaker.name, self.speaker)
 
     @staticmethod

@@ -96,6 +96,11 @@ class Answering:
             return max(self._began + self._at.machine, self._voice_at + self._at.blip)
         return self._silent_at + self._waits(self._silent_at - self._began)
 
+    @property
+    def speaks(self) -> bool:
+        """Whether a voice has been heard."""
+        return self._began is not None
+
     def hear(self, heard: Heard, at: float) -> Verdict | None:
         """Take one piece of news; return the verdict if it is the one that decides."""
         if self.verdict is not None:

@@ -19,6 +19,7 @@ from itertools import count
 from typing import Final
 
 from mcp_voice.core.audio import FRAME_BYTES, Framer
+from mcp_voice.core.dtmf import tones
 from mcp_voice.core.events import (
     AnsweredBy,
     Audio,
@@ -54,6 +55,7 @@ from mcp_voice.core.keys import Keys
 from mcp_voice.core.listener import Found, Listener
 from mcp_voice.core.playout import Playout
 from mcp_voice.core.post import Post
+from mcp_voice.core.relaying import Complained, Interrupted, Played, Press, Switch, Voiced
 from mcp_voice.core.speaker import Speaker
 from mcp_voice.core.turns import Cue, Floor
 
@@ -171,7 +173,9 @@ class Call:
                     self._finalized_at = None
                 told = {"code": news.code, "message": news.why, "recovered": news.recovered, "of": "ear"}
                 return (Note("error", told),)
-            case Connected():
+            case Press():  # nobody presses for us: whoever is at the other end hears the tones
+                return self._speak(Play(tones(news.digits), interruptible=False, part=news.part), now)
+            case Connected() | Switch() | Interrupted() | Voiced() | Played() | Complained():
                 return ()
 
     # ─── the caller's side ───────────────────────────────────────────────────

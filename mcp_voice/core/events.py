@@ -5,21 +5,26 @@ Everything that reaches a call is *news*, everything it asks for is an
 
     stream ─ Started Audio Digit MarkReached AnsweredBy Stopped Lost Garbled ┐
     ear    ─ Partial Final EarFailed                                          ├─▶ Call.take ─▶ effects
-    tools  ─ Play VoiceFailed Mark Clear Collect Expect HangUp Watch          ┘
+    tools  ─ Play VoiceFailed Mark Clear Collect Expect HangUp Watch Press    ┘
 
 Effects go four ways: to the wire (`SendAudio`, `SendMark`, `SendClear`,
 `Close`), to the ear (`Listen`, `Finalize`), to the record (`Note`), and to
-whoever collects keys (`Key`).
+whoever collects keys (`Key`). A carrier that hears and speaks itself has news
+and commands of its own (`core/relaying.py`).
 Audio is 8 kHz mu-law unless a field says otherwise.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
 
 from mcp_voice.core.audio import TELEPHONE, AudioFormat
+from mcp_voice.core.relaying import Press, RelayCommand, RelayEvent, Switch
+
+if TYPE_CHECKING:
+    from mcp_voice.core.twiml import Mode
 
 # ─── what the stream tells us ────────────────────────────────────────────────
 
@@ -33,7 +38,10 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The stream has a name and a format; parameters are the TwiML `<Parameter>`s."""
+    """The stream has a name and a format; parameters are the TwiML `<Parameter>`s.
+
+    In mode `relay` it has words instead of audio, and no tracks.
+    """
 
     stream_sid: str
     call_sid: str
@@ -41,6 +49,7 @@ class Started:
     tracks: tuple[str, ...] = ("inbound",)
     format: AudioFormat = TELEPHONE
     parameters: Mapping[str, str] = field(default_factory=dict)
+    mode: "Mode" = "stream"
 
 
 class Audio(Struct, frozen=True, gc=False):
@@ -245,7 +254,9 @@ class Expect:
     kind: str = "answer"
 
 
-Request: TypeAlias = Play | VoiceFailed | Mark | Clear | Collect | Expect | HangUp | Watch | AnsweredBy
+Request: TypeAlias = (
+    Play | VoiceFailed | Mark | Clear | Collect | Expect | HangUp | Watch | AnsweredBy | Press | Switch
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +264,7 @@ class Tick:
     """The time a call had asked to be told."""
 
 
-News: TypeAlias = StreamEvent | Heard | Request | Tick
+News: TypeAlias = StreamEvent | RelayEvent | Heard | Request | Tick
 
 # ─── what a call wants done ──────────────────────────────────────────────────
 
@@ -339,4 +350,5 @@ class Key:
 
 
 WireCommand: TypeAlias = SendAudio | SendMark | SendClear
-Effect: TypeAlias = WireCommand | Close | Listen | Finalize | Fill | Note | TurnDone | Key
+Command: TypeAlias = WireCommand | RelayCommand
+Effect: TypeAlias = Command | Close | Listen | Finalize | Fill | Note | TurnDone | Key

@@ -28,7 +28,7 @@ from math import ceil
 from typing import Final
 
 from mcp_voice.core.audio import FRAME_BYTES, FRAME_MS, pad
-from mcp_voice.core.events import SendAudio, SendMark
+from mcp_voice.core.events import SendAudio, SendClear, SendMark
 
 _BYTES_PER_MS: Final = FRAME_BYTES // FRAME_MS
 MARK_MS: Final = 200
@@ -195,6 +195,8 @@ class Playout:
         """When all audio sent so far will have been played."""
         self.answering = False
         """Whether what was last due was more than a filler."""
+        self.tells, self.clear = False, (SendClear(),)
+        """Whether the carrier tells when its voice begins, and what it has to be told of a cut."""
 
     def queue(
         self,

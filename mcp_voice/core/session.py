@@ -20,6 +20,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from mcp_voice.core.relaying import RELAY
+from mcp_voice.core.twiml import Mode
 from mcp_voice.errors import Refused, SessionClosed
 
 Status: TypeAlias = Literal["pending", "ringing", "active", "held", "closed"]
@@ -137,6 +139,7 @@ class Session(Shape):
     call_sid: str
     stream_sid: str | None = None
     carrier: str = "twilio"
+    mode: Mode = "stream"
     direction: Direction = "inbound"
     from_: Annotated[str | None, Field(alias="from")] = None
     to: str | None = None
@@ -249,6 +252,21 @@ def begin(call_sid: str, config: SessionConfig, now: datetime, **fields: Any) ->
         metadata=config.metadata,
         **fields,
     )
+
+
+def carried(session: Session, mode: Mode) -> dict[str, Any]:
+    """Return what changes of a record when its call is carried so: in a relayed call the carrier hears and
+    speaks, whoever was to.
+    """
+    if mode == "relay":
+        return {"mode": mode, "stt_provider": RELAY, "tts_provider": RELAY}
+    if session.mode == mode:
+        return {}
+    return {
+        "mode": mode,
+        "stt_provider": session.config.stt_provider,
+        "tts_provider": session.config.tts_provider,
+    }
 
 
 def history(session: Session) -> tuple[Turn, ...]:

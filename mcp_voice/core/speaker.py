@@ -14,21 +14,26 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mcp_voice.core.doubt import LONGEST, Doubt, says_something
-from mcp_voice.core.events import Effect, Fill, Note, Play, SendAudio, SendClear
+from mcp_voice.core.events import Effect, Fill, Note, Play, SendAudio
 from mcp_voice.core.events import Final as FinalWords
 from mcp_voice.core.exchange import Exchange, told
 from mcp_voice.core.fillers import Fillers
 from mcp_voice.core.lull import LONG, Lull
 from mcp_voice.core.playout import Playout, Utterance
+from mcp_voice.core.recital import Recital
+from mcp_voice.core.relaying import SendText
 
 _EXPECTED: Final = "answer"
 
 
 class Speaker:
-    """One call's. `expects` is what the caller is to say next; it falls back to any answer once they have."""
+    """One call's. `expects` is what the caller is to say next; it falls back to any answer once they have.
+
+    What a carrier says that speaks itself is a `Recital`.
+    """
 
     def __init__(
-        self, playout: Playout, turns: Iterator[int], phrases: Sequence[str], *, hears: bool = True
+        self, playout: Playout | Recital, turns: Iterator[int], phrases: Sequence[str], *, hears: bool = True
     ) -> None:
         self.playout = playout
         self.exchange = Exchange(turns)
@@ -77,7 +82,7 @@ class Speaker:
     def send(self, now: float) -> list[Effect]:
         """Return what may be sent now."""
         due = self.playout.due(now)
-        if any(isinstance(command, SendAudio) for command in due):
+        if not self.playout.tells and any(isinstance(command, SendAudio | SendText) for command in due):
             self.exchange.sounding(now, answers=self.playout.answering)
         return [*due]
 
@@ -87,7 +92,7 @@ class Speaker:
         if (filler := self.fillers.due(now)) is not None:
             effects.append(Fill(filler))
         for utterance in self.playout.overdue(now):
-            effects += self._written(utterance)
+            effects += self.written(utterance)
         if self.lull.due(now, playing=self.playout.playing(now)):
             effects.append(Note("silence", {"durationMs": round(LONG * 1000)}))
         return effects
@@ -97,7 +102,7 @@ class Speaker:
         effects: list[Effect] = []
         for echo in self.playout.reached(name):
             if echo.finished is not None:
-                effects += self._written(echo.finished)
+                effects += self.written(echo.finished)
             else:
                 effects.append(Note("mark", {"name": echo.mark, "cleared": echo.cleared}))
         return effects
@@ -110,7 +115,7 @@ class Speaker:
         effects = self.settle(now, heard=False)
         touched = self.playout.cut(now, keep=doubtful)
         cut = [one for one in touched if one.cut and not one.filler] if doubtful else []
-        effects.append(SendClear())
+        effects += self.playout.clear
         for utterance in touched:
             effects.append(told(utterance, why, doubtful=utterance in cut))
             if utterance not in cut:
@@ -175,7 +180,7 @@ class Speaker:
         if doubt is None:
             return effects
         for utterance in doubt.cut:
-            effects += self.exchange.said(utterance) if heard else self._written(utterance)
+            effects += self.exchange.said(utterance) if heard else self.written(utterance)
         for words in doubt.held:
             effects += self.heard(words, now)
         return effects
@@ -185,10 +190,10 @@ class Speaker:
         self._over = True
         effects = self.settle(now)
         for utterance in self.playout.cut(now):
-            effects += self._written(utterance, why)
+            effects += self.written(utterance, why)
         return effects
 
-    def _written(self, utterance: Utterance, why: str = "") -> list[Effect]:
+    def written(self, utterance: Utterance, why: str = "") -> list[Effect]:
         """Write down an utterance that was played to its end, or cut for good."""
         if self._hears and not utterance.cut and not utterance.filler:
             self.lull.agent_done(utterance.ends_at)

@@ -8,6 +8,7 @@ of this room; one that fails ends alone.
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ from mcp_voice.core.events import EarFailed, Expect, HangUp, Lost, Note, Play, S
 from mcp_voice.core.listener import Listener
 from mcp_voice.core.phrases import fillers
 from mcp_voice.core.playout import Lead, Playout
-from mcp_voice.core.session import Session, SessionConfig, begin
+from mcp_voice.core.relay import RelayCall
+from mcp_voice.core.session import Session, SessionConfig, begin, carried
 from mcp_voice.core.tickets import Pass
 from mcp_voice.core.turns import Patience
 from mcp_voice.core.voice import Vad
@@ -41,6 +43,9 @@ from mcp_voice.media.talks import Talks
 from mcp_voice.ports import EarConfig, Hears, Providers, SessionStore, VoiceConfig, Wire, utc_now
 
 log = structlog.get_logger(__name__)
+
+BACK: Final = 5.0
+"""Seconds in which a session that left one socket for another has to be there: until then nobody has left."""
 
 
 OPEN: Final = Pass()
@@ -79,6 +84,7 @@ class HeldLeg:
     def __init__(self, leg: Leg, outlet: HeldOutlet) -> None:
         self.leg = leg
         self.session_id, self.call_sid, self.stream_sid = leg.session_id, leg.call_sid, leg.stream_sid
+        self.mode = leg.mode
         self.ask, self.recorder = leg.ask, leg.recorder
         self._outlet = outlet
 
@@ -184,9 +190,12 @@ class Calls:
         """
         if self.full:
             raise TooMany("No more calls are taken on now.", advice="Try again later.")
-        if started.format != TELEPHONE:
+        if started.mode == "stream" and started.format != TELEPHONE:
             raise Refused(f"The stream carries {started.format}.", advice="Send mu-law, 8 kHz, one channel.")
         before = self.call(call_sid=started.call_sid)
+        if before is not None and started.mode == "relay" and before.stream_sid == started.stream_sid:
+            before.talk.conversation.send_round(time.monotonic() + BACK)  # it is back on another socket
+            await self.close(before, Lost("connection_lost"))
         if before is not None and before.ended is not None:
             await before.done.wait()  # its record is being written: the session goes on from there
         if self.call(call_sid=started.call_sid) or started.stream_sid in self._legs:
@@ -237,22 +246,25 @@ class Calls:
             "carrier": self._carrier_of(started),
             "from_": session.from_ or told.get("from"),
             "to": session.to or told.get("to"),
+            **carried(session, started.mode),
         }
 
     def _leg(self, session: Session, started: Started, wire: Wire, outlet: Outlet) -> Leg:
         scribe = Scribe(self._store, session.session_id, self._now)
         talk = self._talks.of(session.session_id)
+        phrases = fillers(session.config.language) if self._rules.fillers else ()
+        first_turn = len(session.turns) + 1
+        if started.mode == "relay":
+            relayed = RelayCall(first_turn=first_turn, fillers=phrases)
+            leg = Leg(session.session_id, started, relayed, wire, outlet, scribe, talk, self._counts)
+            leg.fill = partial(self._fill, leg, session)
+            return leg
         hears, deaf = self._hears(session)
         listener = None
         if self._make_vad is not None:
             continuous = hears is not None and hears.continuous
             listener = Listener(self._make_vad(), self._rules.patience, continuous=continuous)
-        call = Call(
-            listener,
-            Playout(self._rules.lead),
-            first_turn=len(session.turns) + 1,
-            fillers=fillers(session.config.language) if self._rules.fillers else (),
-        )
+        call = Call(listener, Playout(self._rules.lead), first_turn=first_turn, fillers=phrases)
         leg = Leg(session.session_id, started, call, wire, outlet, scribe, talk, self._counts, self._shelf)
         leg.fill = partial(self._fill, leg, session)
         if hears is not None and listener is not None:

@@ -5,6 +5,7 @@ every call passes here, and a frame should cost a frame.
 
 A socket is admitted (or refused with HTTP 403 before it is accepted), has
 `start_seconds` to say `start`, and then belongs to a leg until one side ends.
+What it says, audio or words, is the wire's business.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import anyio
 import structlog
 
 from mcp_voice.core.counts import Counts
-from mcp_voice.core.events import Lost, Started
+from mcp_voice.core.events import Started
 from mcp_voice.core.tickets import Pass
 from mcp_voice.errors import BadMessage, VoiceError
 from mcp_voice.media.calls import Calls
@@ -119,7 +120,7 @@ class Endpoint:
             code = TRY_LATER if error.retryable else UNSUPPORTED
             await _told(send, {"type": "websocket.close", "code": code, "reason": error.code})
             return
-        await self._serve(leg, outlet, receive)
+        await self._serve(leg, wire, outlet, receive)
 
     async def _started(self, wire: Wire, receive: Receive) -> Started | str:
         """Wait for `start`; return it, or why there is none."""
@@ -138,7 +139,7 @@ class Endpoint:
         self._counts.errors["no_start"] += 1
         return "no start"
 
-    async def _serve(self, leg: Leg, outlet: SocketOutlet, receive: Receive) -> None:
+    async def _serve(self, leg: Leg, wire: Wire, outlet: SocketOutlet, receive: Receive) -> None:
         code = 0
         async with anyio.create_task_group() as tasks:
 
@@ -152,7 +153,7 @@ class Endpoint:
         if code:
             self._counts.disconnects[str(code)] += 1
         with anyio.CancelScope(shield=True):
-            await self._calls.close(leg, Lost("connection_lost"))
+            await self._calls.close(leg, wire.left(code))
 
     async def _read(self, leg: Leg, receive: Receive) -> int:
         """Feed the leg until the carrier goes; return its close code."""

@@ -34,6 +34,8 @@ from mcp_voice.core.events import (
     Tick,
     TurnDone,
 )
+from mcp_voice.core.relay import RelayCall
+from mcp_voice.core.twiml import Mode
 from mcp_voice.errors import BadMessage
 from mcp_voice.media import spans
 from mcp_voice.media.ear import EarLine
@@ -71,7 +73,7 @@ class Leg:
         self,
         session_id: str,
         started: Started,
-        call: Call,
+        call: Call | RelayCall,
         wire: Wire,
         outlet: Outlet,
         scribe: Scribe,
@@ -81,6 +83,7 @@ class Leg:
     ) -> None:
         self.session_id = session_id
         self.call_sid, self.stream_sid = started.call_sid, started.stream_sid
+        self.mode: Mode = started.mode
         self.scribe = scribe
         self.talk = talk
         self.ear: EarLine | None = None

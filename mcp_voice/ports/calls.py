@@ -13,6 +13,7 @@ from mcp_voice.core.asks import Ask, Outcome
 from mcp_voice.core.attendance import Attendance, Duty
 from mcp_voice.core.conversation import Conversation
 from mcp_voice.core.events import Request, Started, StreamEvent
+from mcp_voice.core.twiml import Mode
 from mcp_voice.errors import BadMessage
 
 RecordingState: TypeAlias = Literal["off", "announcing", "recording", "paused", "stopped"]
@@ -52,6 +53,8 @@ class LiveCall(Protocol):
     session_id: str
     call_sid: str
     stream_sid: str
+    mode: Mode
+    """stream: its audio comes to us. relay: its words do, and the carrier hears and speaks."""
 
     @property
     def recorder(self) -> Records:

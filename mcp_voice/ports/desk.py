@@ -1,6 +1,6 @@
 """What a tool gets to work with: the ports, and nothing else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -44,6 +44,8 @@ class Desk:
     recordings: Recordings | None = None
     """Where recordings are kept; None keeps none."""
     now: Callable[[], datetime] = utc_now
+    relay: Mapping[str, str] = field(default_factory=dict)
+    """How a carrier that hears and speaks itself is to do it: attributes of its TwiML."""
     home: str | None = None
     """The country whose own spelling of a telephone number is read: `US`."""
     longest_wait: float = LONGEST_WAIT

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from mcp_voice.core.events import Heard, StreamEvent, WireCommand
+from mcp_voice.core.events import Command, Heard, Lost, Stopped, StreamEvent
+from mcp_voice.core.relaying import RelayEvent
 
 
 class Wire(Protocol):
@@ -13,15 +14,18 @@ class Wire(Protocol):
     def name(self, stream_sid: str) -> None:
         """Take the stream's name, where no `start` is received to learn it from."""
 
-    def receive(self, message: str | bytes) -> StreamEvent | None:
+    def receive(self, message: str | bytes) -> StreamEvent | RelayEvent | Heard | None:
         """Read one message; None for one that is none of our business.
 
         Raises:
             BadMessage: it cannot be read. The stream goes on.
         """
 
-    def send(self, command: WireCommand) -> str:
-        """Spell one command as the carrier wants it."""
+    def send(self, command: Command) -> str:
+        """Spell one command as the carrier wants it. One that it has no word for is a `TypeError`."""
+
+    def left(self, code: int) -> Stopped | Lost:
+        """Say what it means that the carrier has closed the socket, with this code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from mcp_voice.carriers import Exchange
 from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
 from mcp_voice.carriers.twilio.line import Line
+from mcp_voice.carriers.twilio.relay import RelayWire
 from mcp_voice.carriers.twilio.rest import API, TwilioRest, address
 from mcp_voice.carriers.twilio.signature import Keys
 from mcp_voice.carriers.twilio.wire import TwilioWire
@@ -30,6 +31,7 @@ from mcp_voice.core.attendance import Absence
 from mcp_voice.core.counts import Counts
 from mcp_voice.core.events import Started
 from mcp_voice.core.playout import Lead
+from mcp_voice.core.relaying import RELAY
 from mcp_voice.core.turns import Patience
 from mcp_voice.core.voice import EnergyVad, Vad
 from mcp_voice.errors import Invalid, NotConfigured, NotFound, StoreFailed
@@ -41,6 +43,7 @@ from mcp_voice.ports import Carrier, Desk, Providers, RecordingRules, SessionSto
 from mcp_voice.providers import Registry
 from mcp_voice.providers.cached import Phrases
 from mcp_voice.providers.counting import COUNTING, Counting
+from mcp_voice.providers.relayed import Relayed
 from mcp_voice.providers.vad import make_vad
 from mcp_voice.server import approve, http, mcp, webhooks
 from mcp_voice.server.abilities import abilities
@@ -107,7 +110,11 @@ class House:
             start_seconds=media.start_seconds,
             echo=media.loopback_echo,
         )
-        sockets = [WebSocketRoute(MEDIA_PATH + ticket, endpoint) for ticket in ("", "/{ticket}")]
+        relay = Endpoint(
+            self.calls, RelayWire, self.counts, admit=self.entrance.admits, start_seconds=media.start_seconds
+        )
+        ends = ((PATHS["stream"], endpoint), (PATHS["relay"], relay))
+        sockets = [WebSocketRoute(path + ticket, end) for path, end in ends for ticket in ("", "/{ticket}")]
         hooks = webhooks.routes(self.desk, self.entrance, self.settings.inbound, lambda: self.calls.full)
         return http.public_app([*sockets, *hooks], lambda: self.calls.draining)
 
@@ -197,6 +204,7 @@ async def assemble(
             media_url=entrance.socket(),
             sockets=entrance,
             voice=settings.speech.voice,
+            relay=settings.relay.attributes(),
             home=settings.outbound.home,
             longest_wait=settings.mcp.max_wait_seconds,
             abilities=partial(abilities, settings),
@@ -210,13 +218,13 @@ async def assemble(
         stack.push_async_callback(neighbours.aclose)
         if alone:
             await bury(desk)
-        await _prepare()
         await _begin_chores(desk, settings, stack)
         yield House(settings, counts, store, calls, desk, limiter, catalogue, updates, approvals, entrance)
 
 
 async def _begin_chores(desk: Desk, settings: Settings, stack: AsyncExitStack) -> None:
     """Begin what is done beside the calls, until the house is closed."""
+    await _prepare()
     tasks = await stack.enter_async_context(anyio.create_task_group())
     stack.callback(tasks.cancel_scope.cancel)
     tasks.start_soon(sweep, desk, settings.sweep_seconds)
@@ -302,7 +310,7 @@ def _providers(settings: Settings, counts: Counts, store: Path | None) -> Regist
         counts,
         hears=COUNTING if settings.media.loopback_echo else speech.stt,
         speaks=speech.tts,
-        also={COUNTING: Counting()},
+        also={COUNTING: Counting(), RELAY: Relayed()},
         phrases=phrases,
     )
 

@@ -75,8 +75,9 @@ class Neighbours:
         from mcp_voice.simulator.people import Senses
 
         persona = cast(session.to or "", self._folders).hastened(self._pace)
-        providers = self._desk.providers
-        senses = Senses(providers.voice(), None if self._scripted else providers.ear())
+        providers, senses = self._desk.providers, None
+        if session.mode == "stream":
+            senses = Senses(providers.voice(), None if self._scripted else providers.ear())
         task = asyncio.create_task(self._live(persona, senses, session, call_sid, ring_seconds / self._pace))
         self._tasks.add(task)
         task.add_done_callback(self._left)
@@ -93,36 +94,50 @@ class Neighbours:
             log.error("person_failed", error=type(error).__name__, exc_info=error)
 
     async def _live(
-        self, persona: "Persona", senses: "Senses", session: Session, call_sid: str, ring_seconds: float
+        self,
+        persona: "Persona",
+        senses: "Senses | None",
+        session: Session,
+        call_sid: str,
+        ring_seconds: float,
     ) -> None:
         """Be somebody whose telephone rings, from the first ring to the last word."""
-        from mcp_voice.simulator.line import Names
-        from mcp_voice.simulator.people import converse
-
-        address = self._desk.sockets.url(session, seconds=ring_seconds + COMING)
+        address = self._desk.sockets.url(session, mode=session.mode, seconds=ring_seconds + COMING)
         lasts = ring_seconds if persona.answers == "no_answer" else persona.rings
         await asyncio.sleep(min(lasts, ring_seconds))
         if lasts >= ring_seconds or persona.answers != "picks_up":
             await self._close(session, "no-answer" if lasts >= ring_seconds else "busy")
             return
         try:
-            encounter = await converse(
-                persona,
-                self._here + PATHS["stream"] + address.partition(PATHS["stream"])[2],
-                senses,
-                told=self._told(session) if self._scripted else None,
-                names=Names(call_sid=call_sid),
-                parameters={"sessionId": session.session_id},
-                from_=session.from_ or "",
-                to=session.to or "",
-                token=self._token,
-                signed_url=address if self._token else None,
-            )
+            ended_by = await self._talk(persona, senses, session, call_sid, address)
         except VoiceError as error:
             log.warning("person_failed", session=session.session_id, error=error.code, why=str(error))
             await self._close(session, "failed")
         else:
-            log.info("person_left", session=session.session_id, by=encounter.ended_by)
+            log.info("person_left", session=session.session_id, by=ended_by)
+
+    async def _talk(
+        self, persona: "Persona", senses: "Senses | None", session: Session, call_sid: str, address: str
+    ) -> str:
+        """Be in the call, with a voice and an ear or, where it is relayed, in words; return who ended it."""
+        from mcp_voice.simulator.line import Names
+        from mcp_voice.simulator.people import converse
+        from mcp_voice.simulator.relaying import converse_in_words
+
+        path = PATHS[session.mode]
+        where = self._here + path + address.partition(path)[2]
+        how: dict[str, Any] = {
+            "names": Names(call_sid=call_sid),
+            "parameters": {"sessionId": session.session_id},
+            "from_": session.from_ or "",
+            "to": session.to or "",
+            "token": self._token,
+            "signed_url": address if self._token else None,
+        }
+        if senses is None:
+            return await converse_in_words(persona, where, **how)
+        told = self._told(session) if self._scripted else None
+        return (await converse(persona, where, senses, told=told, **how)).ended_by
 
     async def _close(self, session: Session, reason: str) -> None:
         with suppress(NotFound, SessionClosed):  # somebody was quicker

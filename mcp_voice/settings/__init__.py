@@ -46,6 +46,7 @@ from mcp_voice.settings.parts import (
     Speech,
     Twilio,
 )
+from mcp_voice.settings.relay import Relay
 
 __all__ = [
     "BORROWED",
@@ -65,6 +66,7 @@ __all__ = [
     "Prefix",
     "Protocol",
     "Recording",
+    "Relay",
     "Settings",
     "Simulator",
     "Speech",
@@ -135,6 +137,7 @@ class Settings(BaseSettings):
     inbound: Inbound = Inbound()
     outbound: Outbound = Outbound()
     twilio: Twilio = Twilio()
+    relay: Relay = Relay()
     simulator: Simulator = Simulator()
     otel_endpoint: Annotated[str | None, Field(description="Where spans are sent; none sends none.")] = None
     drain_seconds: Annotated[float, Field(ge=0, description="How long SIGTERM waits for live calls.")] = 10.0

@@ -52,8 +52,9 @@ from mcp_voice.stores.rows import (
     session_of,
 )
 
-SCHEMA: Final = 2
-"""The version of the tables below. A store records it and refuses a later one."""
+SCHEMA: Final = 3
+"""The version of the tables below, and of what is in a `doc`: since 3 a session has a mode, which an earlier
+program would take for damage. A store records it and refuses a later one."""
 
 LIVE: Final = tuple(status for status in get_args(Status) if status != "closed")
 AT_A_TIME: Final = 100

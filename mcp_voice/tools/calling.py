@@ -22,7 +22,7 @@ from mcp_voice.core.asks import Ask, Expect
 from mcp_voice.core.events import HangUp
 from mcp_voice.core.numbers import Simulated, Unreadable, read
 from mcp_voice.core.policy import Wish
-from mcp_voice.core.session import UNNAMED, Entry, Session, SessionConfig, begin, change
+from mcp_voice.core.session import UNNAMED, Entry, Session, SessionConfig, begin, carried, change
 from mcp_voice.core.twiml import Mode
 from mcp_voice.core.usage import Admission
 from mcp_voice.errors import Invalid, NotConfigured, Unconfirmed, VoiceError
@@ -141,8 +141,8 @@ async def call(ask: Call, desk: Desk) -> Called:
     need no telephone.
     """
     carrier, to = address(ask.to, desk.home)
-    if ask.mode == "relay":
-        raise NotConfigured("mode relay is not built in this version.", advice="Use mode stream.")
+    if ask.record and ask.mode == "relay":
+        raise NotConfigured("A relayed call is not recorded: its audio is with Twilio.", advice="Use stream.")
     if ask.record:
         may_record(desk)
     session, dialled = await _rung(desk, ask, carrier, to)
@@ -210,6 +210,7 @@ async def _place(
         carrier=carrier,
         status="ringing",
     )
+    session = session.model_copy(update=carried(session, ask.mode))
     if ask.purpose:
         session = session.model_copy(update={"metadata": {"purpose": ask.purpose}})
     talk = desk.talks.of(session.session_id)

@@ -17,8 +17,8 @@ from pydantic import Field, model_validator
 
 from mcp_voice.core.asks import Ask
 from mcp_voice.core.digits import Ending, Plan
-from mcp_voice.core.dtmf import pressable, tones
-from mcp_voice.core.events import Play
+from mcp_voice.core.dtmf import pressable
+from mcp_voice.core.relaying import Press as PressKeys
 from mcp_voice.core.session import Entry, Session, Status, change
 from mcp_voice.errors import Invalid
 from mcp_voice.ports import Desk, Talk
@@ -82,11 +82,14 @@ async def press(ask: Press, desk: Desk) -> Reply:
     if (pressed := known.pressing(digits)) is not None:  # for a client that did not wait
         return await wait(desk, talk, pressed, ask.wait_seconds)
     session = await record(desk, talk)
+    if call.mode == "relay" and not set("ABCD").isdisjoint(digits):
+        raise Invalid("A relayed call has no keys A to D.", advice="Press 0-9, *, # and w.")
     back_by = time.monotonic() + ROUND_SECONDS + KEY_SECONDS * len(digits)
     known.send_round(back_by)  # before the carrier is asked: it may be quicker than its answer
     carriers_own = False
     try:
-        carriers_own = await desk.carriers[session.carrier].press(session, digits)
+        if call.mode == "stream":
+            carriers_own = await desk.carriers[session.carrier].press(session, digits)
     finally:
         if not carriers_own:
             known.back_by = None
@@ -95,7 +98,7 @@ async def press(ask: Press, desk: Desk) -> Reply:
     wanted.replied = False  # what came before the keys is told with what comes of them
     if not carriers_own:
         wanted.part, wanted.quiet_since = token_hex(8), None  # silence counts from the last key
-        call.ask(Play(tones(digits), None, interruptible=False, part=wanted.part))
+        call.ask(PressKeys(digits, wanted.part))
         listen_for(call, wanted)
     await _write_down(desk, session, ask)
     return await wait(desk, talk, wanted, ask.wait_seconds)

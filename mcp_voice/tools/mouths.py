@@ -218,7 +218,7 @@ async def _say(
                 Play(
                     made.audio, piece.clause, interruptible=not piece.guarded, part=part, last=last,
                     asked_ms=_ms(time.monotonic() - words.asked_at),
-                    first_byte_ms=_ms(made.first_at - began_at) if first else None,
+                    first_byte_ms=_ms(made.first_at - began_at) if first and made.audio else None,
                 )
             )  # fmt: skip
             if first:

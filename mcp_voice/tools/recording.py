@@ -15,7 +15,7 @@ from pydantic import Field
 from mcp_voice.core.asks import Ask
 from mcp_voice.core.session import Status
 from mcp_voice.core.stereo import seconds_in
-from mcp_voice.errors import NotFound, NotLive, PolicyDenied, Refused
+from mcp_voice.errors import NotConfigured, NotFound, NotLive, PolicyDenied, Refused
 from mcp_voice.ports import Desk, LiveCall, Recording, RecordingState
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
 from mcp_voice.tools.mouths import Mouths
@@ -84,6 +84,10 @@ async def start_recording(desk: Desk, call: LiveCall) -> Recording:
         NotLive, NotConfigured, RecordingFailed, ProviderFailed: it cannot be announced, or kept.
     """
     may_record(desk)
+    if call.mode == "relay":
+        raise NotConfigured(
+            "The audio of a relayed call is with Twilio.", advice="Its words are kept anyway."
+        )
     if desk.recording.policy == "on" or call.recorder.status.state in RUNNING:
         return await call.recorder.start()
     task = desk.drawer(Announcements).begin(desk, call)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, Field, SerializeAsAny, TypeAdapter, model_validator
 
 from mcp_voice.core import ledger
+from mcp_voice.core.relaying import Switch
 from mcp_voice.core.session import Change, Entry, Session, SessionConfig, Turn, begin, change, history
 from mcp_voice.errors import Invalid, NotFound, SessionClosed, StaleVersion
 from mcp_voice.ports import Desk, utc_now
@@ -292,8 +293,16 @@ async def update(ask: Update, desk: Desk) -> Updated:
         return _changed(old, ask, now)
 
     stored = await desk.store.amend(ask.session_id, move)
+    _switch(desk, stored, ask.updates)
     turns = {turn.turn_id: turn for turn in (*stored.turns, *_turns(stored, ask.updates, now))}
     return Updated(updated=True, session=stored.model_copy(update={"turns": tuple(turns.values())}))
+
+
+def _switch(desk: Desk, session: Session, updates: Updates) -> None:
+    """Let a carrier that hears and speaks itself do it in another language."""
+    call = desk.switchboard.call(session_id=session.session_id)
+    if call is not None and updates.config is not None and "language" in updates.config.model_fields_set:
+        call.ask(Switch(session.config.language, session.config.language))
 
 
 def _changed(old: Session, ask: Update, now: datetime) -> Change:

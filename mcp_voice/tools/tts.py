@@ -8,7 +8,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from mcp_voice.ports import Desk, VoiceConfig
+from mcp_voice.core.relaying import RELAY
+from mcp_voice.errors import NotConfigured
+from mcp_voice.ports import Desk, Speaks, VoiceConfig
 from mcp_voice.tools._audio import AudioChunk
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
 from mcp_voice.tools.syntheses import Outcome, Syntheses
@@ -94,7 +96,7 @@ async def synthesize(ask: Synthesize, desk: Desk) -> Spoken:
     stream it returns at once, and you fetch the audio as it is made: tts.status with after.
     """
     config = VoiceConfig(ask.config.voice or desk.voice, ask.config.language, ask.config.speed)
-    speaks = desk.providers.voice(ask.config.provider)
+    speaks = _voice(desk, ask.config.provider)
     synthesis_id, synthesis = desk.drawer(Syntheses).start(speaks, ask.text, config, desk)
     if not ask.stream:
         await synthesis.over()
@@ -104,6 +106,13 @@ async def synthesize(ask: Synthesize, desk: Desk) -> Spoken:
         chunks=[] if ask.stream else synthesis.chunks(),
         first_byte_ms=synthesis.first_byte_ms,
     )
+
+
+def _voice(desk: Desk, provider: str | None) -> Speaks:
+    """Return the voice engine of that name. Raises `NotFound`, `NotConfigured`."""
+    if provider == RELAY:
+        raise NotConfigured("Twilio speaks in a relayed call, and hands out no audio.", advice="Use another.")
+    return desk.providers.voice(provider)
 
 
 # ─── tts.cancel ──────────────────────────────────────────────────────────────
@@ -196,7 +205,7 @@ async def benchmark(ask: Benchmark, desk: Desk) -> Measured:
 
     A vendor charges for it as for any other text.
     """
-    speaks = desk.providers.voice(ask.provider)
+    speaks = _voice(desk, ask.provider)
     drawer = desk.drawer(Syntheses)
     synthesis_id, synthesis = drawer.start(speaks, ask.text, VoiceConfig(desk.voice), desk)
     try:

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from mcp_voice.core.audio import FRAME_BYTES, TELEPHONE, to_telephone
 from mcp_voice.core.events import Audio, Clear, Mark, Play
 from mcp_voice.core.playout import OURS
-from mcp_voice.errors import BadMessage, NotFound, NotLive, VoiceError
+from mcp_voice.errors import BadMessage, NotFound, NotLive, Refused, VoiceError
 from mcp_voice.ports import Desk, HeldCall, LiveCall
 from mcp_voice.tools._audio import AudioChunk, MaybeEncodingName, MaybeSampleRate, chunk, decode, format_of
 from mcp_voice.tools._stream import (
@@ -234,6 +234,8 @@ async def send_audio(ask: SendAudio, desk: Desk) -> Sent:
     queued, not when it has been heard: send a mark behind it and wait for that.
     """
     call = _live(desk, ask.stream_sid)
+    if call.mode == "relay":
+        raise Refused("Twilio speaks in this call, and takes words.", advice="Say them with telephony.say.")
     format = TELEPHONE
     if ask.encoding is not None and ask.sample_rate is not None:
         format = format_of(ask.encoding, ask.sample_rate)

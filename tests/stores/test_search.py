@@ -148,7 +148,7 @@ async def test_a_database_of_the_first_version_is_searched_whole(path: Path) -> 
         one = await calls(store, "tea 149")
 
     assert (len(found), one) == (150, ["CA149"])
-    assert on_disk(path, "SELECT version FROM mcp_voice_schema") == [2]
+    assert on_disk(path, "SELECT version FROM mcp_voice_schema") == [3]
 
 
 def as_it_was(path: Path) -> None:

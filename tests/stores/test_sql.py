@@ -84,14 +84,29 @@ async def test_what_is_removed_is_not_left_in_the_file(path: Path) -> None:
 async def test_a_file_of_a_later_version_is_left_alone(path: Path) -> None:
     async with opened(path) as store:
         await store.find()
-    on_disk(path, "UPDATE mcp_voice_schema SET version = 3")
+    on_disk(path, "UPDATE mcp_voice_schema SET version = 4")
     before = path.read_bytes()
 
     async with opened(path) as store:
-        with pytest.raises(StoreTooNew, match=r"calls\.db has schema 3.*Update mcp-voice"):
+        with pytest.raises(StoreTooNew, match=r"calls\.db has schema 4.*Update mcp-voice"):
             await store.find()
 
     assert path.read_bytes() == before
+
+
+async def test_a_session_of_a_version_without_modes_is_one_whose_audio_came_to_us(path: Path) -> None:
+    session = a_session()
+    async with opened(path) as store:
+        await store.add(session)
+    on_disk(path, "UPDATE sessions SET doc = json_remove(doc, '$.mode')")
+    on_disk(path, "UPDATE mcp_voice_schema SET version = 2")
+
+    async with opened(path) as store:
+        kept = await store.load(session.session_id)
+
+    assert kept is not None
+    assert kept.mode == "stream"
+    assert on_disk(path, "SELECT version FROM mcp_voice_schema") == [3]
 
 
 async def test_another_programs_database_is_left_alone(path: Path) -> None:
@@ -137,7 +152,7 @@ async def test_stores_that_open_a_new_file_at_once_make_its_tables_once(path: Pa
         await store.aclose()
 
     assert len(found) == 8
-    assert on_disk(path, "SELECT version FROM mcp_voice_schema") == [2]
+    assert on_disk(path, "SELECT version FROM mcp_voice_schema") == [3]
 
 
 @pytest.mark.parametrize(("durability", "level"), [("crash", 1), ("power_loss", 2)])

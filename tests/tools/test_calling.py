@@ -241,7 +241,7 @@ async def test_a_call_ends_with_a_goodbye_when_it_has_lasted_as_long_as_it_may()
     [
         ({"to": "call me"}, Invalid),
         ({"to": "browser"}, NotConfigured),
-        ({"to": NUMBER, "mode": "relay"}, NotConfigured),
+        ({"to": NUMBER, "mode": "relay", "record": True}, NotConfigured),
         ({"to": NUMBER, "maxMinutes": 0}, Invalid),
         ({"to": NUMBER, "onVoicemail": "sing"}, Invalid),
     ],

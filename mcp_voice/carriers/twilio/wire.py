@@ -20,8 +20,10 @@ import msgspec
 from mcp_voice.core.audio import AudioFormat, Encoding
 from mcp_voice.core.events import (
     Audio,
+    Command,
     Connected,
     Digit,
+    Lost,
     MarkReached,
     SendAudio,
     SendClear,
@@ -29,7 +31,6 @@ from mcp_voice.core.events import (
     Started,
     Stopped,
     StreamEvent,
-    WireCommand,
 )
 from mcp_voice.errors import BadAudio, BadMessage
 
@@ -186,7 +187,11 @@ class TwilioWire:
         self._media = f'{{"event":"media","streamSid":{sid},"media":{{"payload":"'
         self._clear = f'{{"event":"clear","streamSid":{sid}}}'
 
-    def send(self, command: WireCommand) -> str:
+    def left(self, code: int) -> Lost:
+        """Without a `stop` it was lost, whatever the code."""
+        return Lost("connection_lost")
+
+    def send(self, command: Command) -> str:
         """Spell one command. The stream must have started."""
         match command:
             case SendAudio():
@@ -197,6 +202,8 @@ class TwilioWire:
                 return f'{{"event":"mark","streamSid":{sid},"mark":{{"name":{name}}}}}'
             case SendClear():
                 return self._clear
+            case _:
+                raise TypeError(f"A media stream takes no {type(command).__name__}.")
 
 
 def _refuse_known(message: str, error: msgspec.DecodeError) -> None:
