@@ -158,6 +158,7 @@ class Account:
     ) -> None:
         self.alerts += [(call.sid, alert) for alert in alerts]
         call.program, call.base = deque(verbs), base
+        self.arrive(call)
         self.go_on(call)
 
     def go_on(self, call: Call) -> None:
@@ -201,10 +202,11 @@ class Account:
 
     # ─── the person on a leg ─────────────────────────────────────────────────
 
-    def arrive(self, call: Call, persona: "Persona") -> None:
-        """Put a person on a leg."""
-        call.party = Party(persona, self.now)
-        self._wake(call)
+    def arrive(self, call: Call) -> None:
+        """Let the person on a leg begin, if it has not."""
+        if call.party is None and call.persona is not None and call.status == "in-progress":
+            call.party = Party(call.persona, self.now)
+            self._wake(call)
 
     def park(self, call: Call) -> Party | None:
         """Let the person be elsewhere, on a socket, where somebody else tells it the time."""
@@ -213,9 +215,11 @@ class Account:
             call.wakes.cancel()
         return call.party
 
-    def come_back(self, call: Call) -> None:
-        """Have the person back."""
+    def come_back(self, call: Call, persona: "Persona | None" = None) -> None:
+        """Have the person back; as somebody who knows more, if it was on a media socket."""
         call.parked = False
+        if persona is not None:
+            call.party = Party(persona, self.now)
         self._wake(call)
 
     def speaks_to(self, call: Call) -> None:

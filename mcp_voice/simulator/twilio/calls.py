@@ -182,13 +182,13 @@ def ring(network: "Account", call: Call) -> None:
 
 
 def answer(network: "Account", call: Call) -> None:
-    """Pick up: from now on somebody is there, and the document is performed."""
+    """Pick up: the document is asked for, and when there is something on the line, so is the person."""
     if call.over or call.status == "in-progress":
         return
     call.status, call.started = "in-progress", network.now
     progress(network, call, "answered")
-    if call.persona is not None:
-        network.arrive(call, call.persona)
+    if call.direction == "inbound" or call.send_digits:
+        network.arrive(call)
     network.timers.after(call.time_limit, lambda: end(network, call, "completed"))
     if call.direction == "inbound":
         return
@@ -212,6 +212,7 @@ def begin(network: "Account", call: Call) -> None:
         return
     verdict = {"AnsweredBy": call.answered_by} if call.answered_by else {}
     if call.enters is not None:
+        network.arrive(call)
         call.enters()
     elif call.voice:
         network.fetch(call, call.voice, verdict)

@@ -4,30 +4,27 @@ A `<Connect>` lasts until its socket is closed, and then the next verb is done;
 a `<Start>` does not keep the next verb waiting.
 
 https://www.twilio.com/docs/voice/twiml/connect · /docs/voice/twiml/stream
-https://www.twilio.com/docs/voice/twiml/connect/conversationrelay
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
 from mcp_voice.errors import CarrierFailed
-from mcp_voice.simulator.dialling import BAD_SCHEME, check, failed
-from mcp_voice.simulator.line import LONGEST_PARAMETER, make_sid
-from mcp_voice.simulator.twilio import forms, recording, transcribing
+from mcp_voice.simulator.dialling import failed
+from mcp_voice.simulator.twilio import recording, relaying, transcribing
 from mcp_voice.simulator.twilio.doing import Doing
-from mcp_voice.simulator.twilio.effects import EndRelay, EndStream, Hook, OpenRelay, OpenStream
+from mcp_voice.simulator.twilio.effects import EndStream, Hook, OpenStream
 from mcp_voice.simulator.twilio.records import Call, Stream
+from mcp_voice.simulator.twilio.sockets import after_connect, check_socket, parameters_of
 from mcp_voice.simulator.twilio.twiml import NOT_TWIML, Verb
 
 if TYPE_CHECKING:
+    from mcp_voice.simulator.persona import Persona
     from mcp_voice.simulator.twilio.account import Account
 
 BAD_TRACK: Final = 31_941
-NOT_CONNECTED: Final = 64_102
-INVALID_ATTRIBUTE: Final = 64_101
 MOST_TRACKS: Final = 4
 TRACKS: Final[Mapping[str, tuple[str, ...]]] = {
     "inbound_track": ("inbound",),
@@ -45,11 +42,12 @@ class OnStream(Doing):
     def __init__(self, network: "Account", call: Call, verb: Verb, stream: Stream) -> None:
         super().__init__()
         self.network, self.call, self.verb, self.stream = network, call, verb, stream
+        self.persona: Persona | None = None
 
     def stop(self) -> None:
         """Close the socket, if it is open, and have the person back."""
         stop_stream(self.network, self.stream)
-        self.network.come_back(self.call)
+        self.network.come_back(self.call, self.persona)
 
 
 def connect(network: "Account", call: Call, verb: Verb) -> None:
@@ -60,7 +58,7 @@ def connect(network: "Account", call: Call, verb: Verb) -> None:
     elif noun.name == "Stream":
         _connect_stream(network, call, verb, noun)
     else:
-        connect_relay(network, call, verb, noun)
+        relaying.connect(network, call, verb, noun)
 
 
 def _connect_stream(network: "Account", call: Call, verb: Verb, noun: Verb) -> None:
@@ -84,17 +82,9 @@ def _stream(network: "Account", call: Call, noun: Verb, *, both: bool) -> Stream
         both,
         tracks=TRACKS.get(noun.get("track", "inbound_track"), ()),
         name=noun.get("name"),
-        parameters=_parameters(network, call, noun),
+        parameters=parameters_of(network, call, noun),
         hook=Hook(noun.get("statusCallback"), noun.get("statusCallbackMethod", "POST")),
     )
-
-
-def _parameters(network: "Account", call: Call, noun: Verb) -> dict[str, str]:
-    """Return the `<Parameter>`s that are not too long."""
-    kept = {name: value for name, value in noun.parameters.items() if len(name + value) < LONGEST_PARAMETER}
-    for name in noun.parameters.keys() - kept.keys():
-        network.alert(call, NOT_TWIML, f"<Parameter> {name!r} has {LONGEST_PARAMETER} characters or more.")
-    return kept
 
 
 def _may_open(network: "Account", call: Call, stream: Stream) -> bool:
@@ -104,20 +94,6 @@ def _may_open(network: "Account", call: Call, stream: Stream) -> bool:
         _trouble(network, call, stream, error)
         return False
     return True
-
-
-def check_socket(url: str) -> None:
-    """Raise `CarrierFailed` unless Twilio would dial this; `ws://` only on this machine."""
-    parts = check(url)
-    if parts.scheme == "ws" and not _here(parts.hostname or ""):
-        raise failed(BAD_SCHEME, f"{url!r} does not begin with wss://.", "Only this machine's may be ws://.")
-
-
-def _here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def begin_stream(
@@ -162,9 +138,18 @@ def stream_began(network: "Account", stream_sid: str, now: float) -> None:
 
 
 def stream_ended(
-    network: "Account", stream_sid: str, now: float, error: CarrierFailed | None = None, *, left: bool = False
+    network: "Account",
+    stream_sid: str,
+    now: float,
+    error: CarrierFailed | None = None,
+    *,
+    left: bool = False,
+    persona: "Persona | None" = None,
 ) -> None:
-    """The socket has been closed, was lost, or could not be opened; or the person has hung up."""
+    """The socket has been closed, was lost, or could not be opened; or the person has hung up.
+
+    `persona` is what has become of the person meanwhile.
+    """
     from mcp_voice.simulator.twilio import calls
 
     network.advance(now)
@@ -178,18 +163,12 @@ def stream_ended(
     else:
         _tell(network, stream, "stream-stopped")
     doing = call.doing
+    if isinstance(doing, OnStream) and doing.stream is stream:
+        doing.persona = persona
     if left:
         calls.end(network, call, "completed")
     elif isinstance(doing, OnStream) and doing.stream is stream:
-        _after(network, call, doing.verb, {})
-
-
-def _after(network: "Account", call: Call, verb: Verb, form: Mapping[str, str]) -> None:
-    """Go on after a `<Connect>`: to its action, or to the next verb."""
-    if verb.get("action"):
-        network.fetch(call, Hook(verb.get("action"), verb.get("method", "POST")), form)
-    else:
-        network.go_on(call)
+        after_connect(network, call, doing.verb, {})
 
 
 def _trouble(network: "Account", call: Call, stream: Stream, error: CarrierFailed) -> None:
@@ -254,101 +233,3 @@ def stop(network: "Account", call: Call, verb: Verb) -> None:
             stop_stream(network, stream)
         elif noun.name == "Transcription" and (words := transcribing.find(network, call, name)):
             transcribing.stop(network, words)
-
-
-# ─── ConversationRelay ───────────────────────────────────────────────────────
-
-
-class OnRelay(Doing):
-    """The person talks as text, on a socket that takes text."""
-
-    def __init__(self, network: "Account", call: Call, verb: Verb) -> None:
-        super().__init__()
-        self.network, self.call, self.verb = network, call, verb
-        self.session_sid = make_sid("VX")
-        self.began = network.now
-        self.open = True
-
-    def hung_up(self) -> None:
-        """The caller is gone: the action is told, and its answer is of no use."""
-        self.finish("completed", {})
-        action = Hook(urljoin(self.call.base, self.verb.get("action")), self.verb.get("method", "POST"))
-        if self.verb.get("action"):
-            self.network.tell(self.call, action, forms.standard(self.call) | self.form("completed", {}))
-
-    def finish(self, status: str, more: Mapping[str, str]) -> dict[str, str]:
-        """Take the session as over; return what its action is told."""
-        self.open = False
-        self.network.want(EndRelay(self.session_sid))
-        return self.form(status, more)
-
-    def form(self, status: str, more: Mapping[str, str]) -> dict[str, str]:
-        """Return what the action is told of the session."""
-        seconds = str(round(self.network.now - self.began))
-        return {"SessionId": self.session_sid, "SessionStatus": status, "SessionDuration": seconds, **more}
-
-    def stop(self) -> None:
-        """Close the socket, if it is open, and have the person back."""
-        if self.open:
-            self.open = False
-            self.network.want(EndRelay(self.session_sid))
-        self.network.come_back(self.call)
-
-
-def connect_relay(network: "Account", call: Call, verb: Verb, noun: Verb) -> None:
-    """Do `<Connect><ConversationRelay>`."""
-    doing, url = OnRelay(network, call, verb), urljoin(call.base, noun.get("url"))
-    party = network.park(call)
-    if party is None:
-        return
-    try:
-        check_socket(url.partition("?")[0])
-    except CarrierFailed as error:
-        network.come_back(call)
-        network.alert(call, INVALID_ATTRIBUTE, error.args[0])
-        _after(network, call, verb, doing.form("failed", _said(INVALID_ATTRIBUTE, error.args[0])))
-        return
-    network.set_doing(call, doing)
-    parameters = _parameters(network, call, noun)
-    network.want(OpenRelay(call, doing.session_sid, url, noun.attributes, party, parameters))
-
-
-def _said(code: int, why: str) -> dict[str, str]:
-    return {"ErrorCode": str(code), "ErrorMessage": why}
-
-
-def relay_ended(
-    network: "Account",
-    call: Call,
-    session_sid: str,
-    now: float,
-    *,
-    handoff: str | None = None,
-    error: CarrierFailed | None = None,
-    left: bool = False,
-) -> None:
-    """The session is over: the server ended it, the socket failed, or the person has hung up."""
-    from mcp_voice.simulator.twilio import calls
-
-    network.advance(now)
-    doing = call.doing
-    if not isinstance(doing, OnRelay) or doing.session_sid != session_sid:
-        return
-    if left:
-        calls.end(network, call, "completed")
-        return
-    if error is None:
-        _after(
-            network,
-            call,
-            doing.verb,
-            doing.finish("ended", {} if handoff is None else {"HandoffData": handoff}),
-        )
-        return
-    code = error.details.get("code", NOT_CONNECTED)
-    network.alert(call, code, error.args[0])
-    form = doing.finish("failed", _said(code, error.args[0]))
-    if doing.verb.get("action"):
-        _after(network, call, doing.verb, form)
-    else:
-        network.finish(call)

@@ -9,7 +9,7 @@ off in the middle.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -42,6 +42,16 @@ WAIT: Final = 0.5
 def spoken_in(text: str) -> float:
     """Return how many seconds it takes to say this."""
     return len(text) / PACE
+
+
+def resumed(persona: Persona, path: Sequence[str], facts: Mapping[str, str]) -> Persona:
+    """Return a person who goes on where one left off, and does not say again what was said there."""
+    if not path:
+        return persona
+    here = path[-1]
+    done = {"say": (), "press": "", "beep": None, "music": None}
+    states = {**persona.states, here: persona.states[here].model_copy(update=done)}
+    return persona.model_copy(update={"begin": here, "states": states, "facts": dict(facts)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,10 @@ class Party:
             return None
         due = [at for at in (self._person.wakes_at, self._act_ends) if at is not None]
         return min(due) if due else None
+
+    def resumed(self) -> Persona:
+        """Return who it is now, for elsewhere: where it is, with what it knows, and said already."""
+        return resumed(self.persona, self.path, self._person.facts)
 
     # ─── what is done to it ──────────────────────────────────────────────────
 
