@@ -277,8 +277,8 @@ async def test_a_relay_call_is_had_as_text_and_handed_over() -> None:
     assert RequestValidator(TOKEN).validate(url, {}, headers["x-twilio-signature"])
     setup = came[0]
     assert setup.keys() == {
-        "type", "sessionId", "accountSid", "parentCallSid", "callSid", "from", "to", "forwardedFrom", "callType",
-        "callerName", "direction", "callStatus", "customParameters",
+        "type", "sessionId", "accountSid", "parentCallSid", "callSid", "from", "to", "forwardedFrom",
+        "callType", "callerName", "direction", "callStatus", "customParameters",
     }  # fmt: skip
     assert [setup[name] for name in ("from", "to", "direction", "callType")] == [
         OURS, SOMEBODY, "outbound-api", "PSTN",
