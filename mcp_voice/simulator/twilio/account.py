@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 HTTP_FAILED: Final = 11_200
 NOT_EXECUTED: Final = 12_200
+LEAST: Final = 0.001
+"""Seconds before a person is told the time again."""
 MOST_TURNS: Final = 500
 """Documents in one call, before it is taken for a loop."""
 
@@ -272,6 +274,7 @@ class Account:
         party = call.party
         if party is None or call.over or call.parked or (at := party.wakes_at) is None:
             return
+        at = max(at, self.now + LEAST)
         call.wakes = self.timers.at(at, lambda: self.happened(call, party.tick(self.now)))
 
 

@@ -14,6 +14,7 @@ posted. The SDK is pointed here by an HTTP client that changes the host:
 https://www.twilio.com/docs/usage/api · https://www.twilio.com/docs/voice/api
 """
 
+import asyncio
 import base64
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -30,6 +31,7 @@ from mcp_voice.errors import CarrierFailed
 from mcp_voice.simulator.twilio import resources, rooms
 from mcp_voice.simulator.twilio.asked import Asked
 from mcp_voice.simulator.twilio.control import routes as control
+from mcp_voice.simulator.twilio.exchange import Trouble
 from mcp_voice.simulator.twilio.records import API
 from mcp_voice.simulator.twilio.refusals import body, refusal
 
@@ -117,7 +119,12 @@ def _endpoint(
             status, deed = deeds.get(request.method) or deeds["GET"]
             _check_key(exchange, request)
             asked = Asked(exchange, request.path_params, await _form(request), request.url.path)
-            made = exchange.do(lambda: deed(asked))
+            trouble = exchange.troubles.popleft() if exchange.troubles else Trouble()
+            done = trouble.code is None or trouble.after
+            made = exchange.do(lambda: deed(asked)) if done else None
+            await asyncio.sleep(trouble.seconds)
+            if trouble.code is not None:
+                raise refusal(trouble.code)
         except CarrierFailed as error:
             return _error(error)
         if isinstance(made, Response):

@@ -34,6 +34,8 @@ class Conference:
     status: str = "init"
     members: "dict[str, Member]" = field(default_factory=dict)
     progress: Callbacks = field(default_factory=lambda: Callbacks(events=frozenset()))
+    expected: int = 0
+    """Calls that were placed for it and are not over."""
     sequence: int = 0
     updated: float = 0.0
     reason: str | None = None
@@ -254,7 +256,16 @@ def add(
         else:
             join(network, call, room, form)
 
-    return calls.dial(network, form, events=events, enters=enter), room
+    def lost(event: str) -> None:
+        if event == "completed":
+            room.expected -= 1
+            if not room.members and not room.expected:
+                end(network, room, "last-participant-left")
+
+    call = calls.dial(network, form, events=events, enters=enter)
+    room.expected += 1
+    call.tells.append(lost)
+    return call, room
 
 
 def change(network: "Account", member: Member, form: Mapping[str, str]) -> None:

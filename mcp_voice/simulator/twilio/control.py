@@ -2,13 +2,14 @@
 
 POST /simulate/incoming   From, To, persona     somebody calls
 POST /simulate/faults     duplicate, reorder, forge, stale, lose     what goes wrong with webhooks
+POST /simulate/troubles   code, times, after, seconds     what goes wrong with the next API requests
 GET  /simulate/webhooks                         what has been delivered, and what was answered
 GET  /simulate/alerts                           what Twilio's debugger would show
 """
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -17,11 +18,14 @@ from starlette.routing import Route
 
 from mcp_voice.errors import VoiceError
 from mcp_voice.simulator.twilio import calls
+from mcp_voice.simulator.twilio.exchange import Trouble
+from mcp_voice.simulator.twilio.refusals import REFUSALS
 
 if TYPE_CHECKING:
     from mcp_voice.simulator.twilio.exchange import Exchange
 
-NOBODY = "+12025550142"
+NOBODY: Final = "+12025550142"
+MOST: Final = 10_000
 
 
 def routes(exchange: "Exchange") -> list[Route]:
@@ -43,6 +47,19 @@ def routes(exchange: "Exchange") -> list[Route]:
         exchange.hooks.faults.set(wanted)
         return JSONResponse(exchange.hooks.faults.json())
 
+    async def troubles(request: Request) -> Response:
+        said = await _said(request)
+        try:
+            code = int(said["code"]) if said.get("code") else None
+            times, seconds = int(said.get("times", 1)), float(said.get("seconds", 0))
+        except (TypeError, ValueError):
+            return JSONResponse({"error": "code, times and seconds are numbers."}, 400)
+        if code is not None and code not in REFUSALS:
+            return JSONResponse({"error": f"There is no error {code}; there are {[*REFUSALS]}."}, 400)
+        after = str(said.get("after", "")).lower() in ("true", "1")
+        exchange.troubles.extend([Trouble(code, after, seconds)] * min(times, MOST))
+        return JSONResponse({"pending": len(exchange.troubles)})
+
     async def webhooks(_: Request) -> Response:
         sent = exchange.hooks.sent
         return JSONResponse(
@@ -60,6 +77,7 @@ def routes(exchange: "Exchange") -> list[Route]:
     return [
         Route("/simulate/incoming", incoming, methods=["POST"]),
         Route("/simulate/faults", faults, methods=["POST"]),
+        Route("/simulate/troubles", troubles, methods=["POST"]),
         Route("/simulate/webhooks", webhooks),
         Route("/simulate/alerts", alerts),
     ]

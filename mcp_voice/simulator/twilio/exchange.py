@@ -9,9 +9,10 @@ call is delivered in order, unless a fault says otherwise; documents are asked f
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,12 +28,25 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What goes wrong with one request of the API: it takes `seconds`, and is answered with `code`.
+
+    With `after`, what was asked for has been done all the same, and only the answer is lost.
+    """
+
+    code: int | None = None
+    after: bool = False
+    seconds: float = 0.0
+
+
 class Exchange:
     """Carries out what an account wants, inside `async with`."""
 
     def __init__(self, account: Account, token: str, *, senses: "Senses | None" = None) -> None:
         self.account, self.token = account, token
         self.hooks: Hooks
+        self.troubles: deque[Trouble] = deque()
         self._senses = senses or media.DEAF
         self._began = time.time()
         self._zero = 0.0

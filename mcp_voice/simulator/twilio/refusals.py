@@ -18,6 +18,7 @@ REFUSALS: Final[Mapping[int, tuple[int, str]]] = {
     20404: (404, "The requested resource {} was not found"),
     20429: (429, "Too Many Requests"),
     20500: (500, "An internal server error has occurred"),
+    20503: (503, "Service unavailable"),
     21201: (400, "No 'To' number is specified"),
     21205: (400, "Url is not a valid URL: {}"),
     21210: (400, "The source phone number provided, {}, is not yet verified for your account."),
@@ -29,14 +30,12 @@ REFUSALS: Final[Mapping[int, tuple[int, str]]] = {
     21216: (400, "Account not allowed to call {}"),
     21217: (400, "The phone number you are attempting to call, {}, is not valid."),
     21218: (400, "ApplicationSid {} is not valid."),
-    21219: (400, "The number {} is unverified. Trial accounts may only make calls to verified numbers."),
     21220: (400, "Call is not in-progress. Cannot redirect."),
     21221: (400, "Invalid digits {}"),
     21234: (400, "Invalid machineDetection value: {}"),
     21609: (400, "Invalid 'StatusCallback' url: {}"),
     16025: (400, "A participant with the label {} is already in the conference"),
     21262: (400, "AsyncAmd needs MachineDetection"),
-    20010: (400, "{}"),
 }
 """The sentences are ours where the documentation has none; programs read the number."""
 

@@ -185,7 +185,7 @@ class Talk:
         return self._talk is not None
 
     def _add(self, piece: Piece, now: float) -> list[str]:
-        """Put something behind what is to be said; it comes at once where that may be pre-empted."""
+        """Put something behind what is to be said; it comes at once where that may be preempted."""
         sent: list[str] = []
         last = self._queue[-1] if self._queue else self._piece
         if last is not None and last.last and last.preemptible:

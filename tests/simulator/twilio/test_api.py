@@ -326,3 +326,19 @@ async def test_a_persona_talks_and_hangs_up_on_the_stream() -> None:
         ended = await shop.until("/status")
 
     assert (ended["CallStatus"], heard[-1]) == ("completed", "stop")
+
+
+async def test_the_api_can_be_busy_and_lose_the_answer_to_what_it_has_done() -> None:
+    async with standing(Shop()) as stand, httpx2.AsyncClient() as http:
+        create = stand.client.calls.create
+        how = {"to": SOMEBODY, "from_": OURS, "twiml": PAUSE}
+        codes, placed = [], []
+        for trouble in ({"code": 20429}, {"code": 20500, "after": True}, {"seconds": 0.05}):
+            answer = await http.post(f"{stand.base}/simulate/troubles", json=trouble)
+            assert answer.json() == {"pending": 1}
+            codes.append(await stand.refused(create, **how))
+            placed.append(len(stand.exchange.account.calls))
+        wrong = await http.post(f"{stand.base}/simulate/troubles", json={"code": 1})
+
+    assert (codes, placed) == ([20429, 20500, 0], [0, 1, 2])
+    assert wrong.status_code == 400

@@ -156,3 +156,15 @@ def test_a_queue_is_left_when_somebody_dials_it() -> None:
 
     assert together == ("in-progress", "in-progress")
     assert waits.status == "completed"
+
+
+def test_a_room_waits_for_everybody_who_is_called_into_it() -> None:
+    network = Network(people={OTHER: somebody(answers="busy"), THIRD: somebody(rings=6)})
+
+    for to in (OTHER, THIRD):
+        conferences.add(network.account, "desk", {"From": OURS, "To": to}, frozenset())
+    network.run(10)
+    room = conferences.room_of(network.account, "desk")
+
+    assert room is not None
+    assert [member.call.to for member in room.members.values()] == [THIRD]
