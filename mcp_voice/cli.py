@@ -231,7 +231,14 @@ def _nothing(_: ArgumentParser) -> None:
 def _simulate(arguments: Namespace) -> int:
     from mcp_voice.simulator import cli
 
-    return cli.run(arguments, _vendors)
+    return cli.run(arguments, _vendors, _alone)
+
+
+def _alone(app: Any, host: str, port: int, announce: Callable[[int], None]) -> None:
+    """Serve one app, for the simulated Twilio."""
+    from mcp_voice.server.alone import run
+
+    run(app, host, port, announce)
 
 
 def _vendors() -> "Providers":

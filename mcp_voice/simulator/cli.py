@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mcp_voice.errors import CarrierFailed, VoiceError
 from mcp_voice.simulator import rehearsal
+from mcp_voice.simulator.twilio import cli as twilio
 
 if TYPE_CHECKING:
     from mcp_voice.simulator.line import Happening
@@ -43,6 +44,9 @@ examples:
 
   mcp-voice simulate run restaurant --n 10
       A person who hears, thinks and answers (see simulate run --help, simulate people).
+
+  mcp-voice simulate twilio
+      Be Twilio, REST and webhooks included, for a server on this machine.
 
 exit status: 0 each side heard the other; 1 not so; 2 the arguments cannot be used
 """
@@ -96,8 +100,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rehearsal.add_arguments(parser)
 
 
-def run(args: argparse.Namespace, vendors: rehearsal.Vendors | None = None) -> int:
+def run(
+    args: argparse.Namespace, vendors: rehearsal.Vendors | None = None, serve: twilio.Serve | None = None
+) -> int:
     """Place the call; return the exit status. `vendors` opens ears and voices for people who need them."""
+    if args.deed == "twilio":
+        return twilio.run(args, vendors, serve)
     if args.deed:
         return rehearsal.run(args, vendors)
     if args.list:

@@ -8,6 +8,7 @@ import base64
 import hmac
 import socket
 import ssl
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
@@ -76,6 +77,12 @@ async def dial(
     Raises:
         CarrierFailed: there is no socket; the sentence begins with Twilio's number.
     """
+    check(url)
+    return await open_socket(url, {SIGNATURE: signed(signed_url or url, token)} if token else {}, patience)
+
+
+async def open_socket(url: str, headers: Mapping[str, str], patience: float) -> "ClientConnection":
+    """Open a socket with these headers, as Twilio does. Raises `CarrierFailed`."""
     from websockets.asyncio.client import connect
     from websockets.exceptions import InvalidStatus, WebSocketException
 
@@ -83,8 +90,7 @@ async def dial(
         def process_redirect(self, exc: Exception) -> Exception | str:
             return exc
 
-    host = check(url).hostname or ""
-    headers = {SIGNATURE: signed(signed_url or url, token)} if token else {}
+    host = urlsplit(url).hostname or ""
     try:
         return await Dial(
             url, additional_headers=headers, user_agent_header="mcp-voice-simulator", compression=None,

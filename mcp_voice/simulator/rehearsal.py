@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mcp_voice.errors import Invalid, NotConfigured, VoiceError
 from mcp_voice.ports import Providers
+from mcp_voice.simulator.twilio import cli as twilio
 
 if TYPE_CHECKING:
     from mcp_voice.simulator.persona import Persona
@@ -86,7 +87,7 @@ silence, after, barge_in_after (seconds); knows and lacks (facts); times. A stat
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Teach the parser of `simulate` the words behind it."""
-    words = parser.add_subparsers(dest="deed", metavar="run | people")
+    words = parser.add_subparsers(dest="deed", metavar="run | people | twilio")
     raw = argparse.RawDescriptionHelpFormatter
     run_ = words.add_parser(
         "run", help="let a persona call", description=RUN, epilog=RUN_EXAMPLES, formatter_class=raw
@@ -112,6 +113,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "people", help="list the personas", description=PEOPLE, epilog=PEOPLE_EXAMPLES, formatter_class=raw
     )
     people.add_argument("--personas", type=Path, metavar="DIR", help="a folder with more of them")
+    twilio.add_arguments(words)
 
 
 def run(args: argparse.Namespace, vendors: Vendors | None) -> int:
