@@ -32,6 +32,7 @@ def stream_twiml(
     language: str | None = None,
     voice: str | None = None,
     press: str | None = None,
+    relay: Mapping[str, str] | None = None,
 ) -> str:
     """Return TwiML that connects a call to the socket at `url`.
 
@@ -39,7 +40,8 @@ def stream_twiml(
     the carrier: before the stream opens, or by the relay as its first words.
     `action_url` is asked for TwiML when we let go of the call; without it the
     call ends then. `status_callback` hears of the stream's start, end and errors.
-    Before all that the carrier may `press` keys into the call.
+    Before all that the carrier may `press` keys into the call. `relay` are
+    attributes of `<ConversationRelay>`: how it hears and speaks.
 
     Raises:
         Invalid: Twilio would not take it; the sentence says which part and why.
@@ -63,6 +65,7 @@ def stream_twiml(
             status_callback is not None, "statusCallback is of mode `stream` only; a relay has actionUrl."
         )
         noun = SubElement(connect, "ConversationRelay", {"url": where})
+        noun.attrib.update(given(**(relay or {})))
         noun.attrib.update(given(welcomeGreeting=greeting, language=language, voice=voice))
     for name, value in (parameters or {}).items():
         parameter(name, value)

@@ -110,18 +110,23 @@ class Reception:
         """Connect a call to its socket; when that ends, it asks us again."""
         parties = {"from": session.from_, "to": session.to, "route": session.metadata.get("route")}
         parameters = {name: str(value) for name, value in parties.items() if value}
+        parameters = {"sessionId": session.session_id, **parameters}
         sockets, after = self._desk.sockets, self._back("after", session)
+        url = sockets.url(session, mode=mode)
+        if mode == "relay":
+            return stream_twiml(
+                url, parameters, mode=mode, greeting=greeting, language=session.config.language,
+                action_url=sockets.callback("after", session.session_id), relay=self._desk.relay,
+            )  # fmt: skip
         twiml = stream_twiml(
-            sockets.url(session, mode=mode),
-            {"sessionId": session.session_id, **parameters},
-            mode=mode,
+            url,
+            parameters,
             greeting=greeting,
             language=self._inbound.language if greeting else None,
             voice=self._inbound.voice if greeting else None,
-            status_callback=sockets.callback("stream-status") if mode == "stream" else None,
-            action_url=sockets.callback("after", session.session_id) if mode == "relay" else None,
+            status_callback=sockets.callback("stream-status"),
         )
-        return followed(twiml, redirect(after)) if mode == "stream" else twiml
+        return followed(twiml, redirect(after))
 
     # ─── it asks again ───────────────────────────────────────────────────────
 
