@@ -270,6 +270,7 @@ WORDS: Final = {
     ),
     "demo": _elsewhere("mcp_voice.demo", "Have a whole call on this machine, without key or phone."),
     "call": _elsewhere("mcp_voice.terminal", "Ring somebody up, and talk by typing."),
+    "numbers": _elsewhere("mcp_voice.terminal.numbers", "Let calls to the account's numbers come here."),
     "doctor": _elsewhere("mcp_voice.doctor", "Say what works here, what does not, and what to do about it."),
     "schemas": Word("Write schemas/ and the README's table from the catalogue.", _add_schemas, _schemas),
     "version": Word("Print the version.", _nothing, _version),

@@ -56,9 +56,10 @@ async def examination(settings: "Settings", *, offline: bool) -> AsyncIterator[F
     """Look at one thing after the other."""
     from mcp_voice.doctor import house
     from mcp_voice.doctor.reach import reach
+    from mcp_voice.doctor.twilio import twilio
 
     yield house.python()
-    parts = [house.engines, house.ports, house.disk, *([] if offline else [reach])]
+    parts = [house.engines, house.ports, house.disk, *([] if offline else [reach, twilio])]
     for part in parts:
         async for finding in part(settings):
             yield finding

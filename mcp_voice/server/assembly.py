@@ -24,7 +24,6 @@ from mcp_voice.carriers.simulated import SimulatedCarrier
 from mcp_voice.carriers.twilio.carrier import TwilioCarrier
 from mcp_voice.carriers.twilio.line import Line
 from mcp_voice.carriers.twilio.relay import RelayWire
-from mcp_voice.carriers.twilio.rest import API, TwilioRest, address
 from mcp_voice.carriers.twilio.signature import Keys
 from mcp_voice.carriers.twilio.wire import TwilioWire
 from mcp_voice.core.attendance import Absence
@@ -47,6 +46,7 @@ from mcp_voice.providers.relayed import Relayed
 from mcp_voice.providers.vad import make_vad
 from mcp_voice.server import approve, http, mcp, webhooks
 from mcp_voice.server.abilities import abilities
+from mcp_voice.server.account import account
 from mcp_voice.server.approvals import Approvals
 from mcp_voice.server.care import bury, sweep
 from mcp_voice.server.gate import Porter, rules_of
@@ -191,7 +191,8 @@ async def assemble(
             )
         )  # fmt: skip
         entrance = _entrance(settings, public_port)
-        twilio = TwilioCarrier(await _account(settings.twilio, stack), entrance, _line(settings.twilio))
+        rest = await stack.enter_async_context(account(settings.twilio))
+        twilio = TwilioCarrier(rest, entrance, _line(settings.twilio))
         carriers: dict[str, Carrier] = {"twilio": twilio}
         desk = Desk(
             store=store,
@@ -262,18 +263,6 @@ def _introduce(providers: Providers) -> None:
             log.warning("no_provider", what=setting, why=str(error))
         except NotFound as error:
             raise Invalid(f"{variable('speech', setting)}: {error}", advice="") from None
-
-
-async def _account(twilio: Twilio, stack: AsyncExitStack) -> TwilioRest | None:
-    """Open the account's REST API, if its credentials are here; `stack` closes it."""
-    key = twilio.api_key_sid if twilio.api_key_secret is not None else None
-    secret = twilio.api_key_secret if key else twilio.auth_token
-    if twilio.account_sid is None or secret is None:
-        return None
-    url = address(twilio.region, twilio.edge) if twilio.api_url == API else twilio.api_url
-    rest = TwilioRest(twilio.account_sid, secret.get_secret_value(), url, key=key)
-    stack.push_async_callback(rest.aclose)
-    return rest
 
 
 def _line(twilio: Twilio) -> Line:

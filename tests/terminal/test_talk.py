@@ -98,6 +98,6 @@ async def test_somebody_is_asked_before_a_telephone_rings(monkeypatch: pytest.Mo
 
 
 def test_what_is_not_worth_a_line_has_none() -> None:
-    assert shown("partial", {"text": "hel"}) is None
+    assert shown("partial", {"text": "hello"}) is None
     assert shown("final", {"text": ""}) is None
     assert shown("final", {"text": "hello"}) == "they     hello"
