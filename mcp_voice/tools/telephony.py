@@ -43,7 +43,7 @@ DisconnectReason: TypeAlias = Literal[
 """Twilio's CallStatus, and three words that the tools' documents use beside them."""
 
 SYNONYMS: Final[Mapping[str, str]] = {"answered": "completed", "fail": "failed"}
-UNDER_WAY: Final = frozenset({"queued", "ringing", "in-progress"})
+UNDER_WAY: Final = frozenset({"queued", "initiated", "ringing", "in-progress"})
 """Statuses of a call that is not over: a callback for one of them ends nothing."""
 
 _SIP: Final = re.compile(r"sips?:[^\s@]+@[^\s@]+")

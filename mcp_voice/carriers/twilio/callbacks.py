@@ -24,6 +24,9 @@ LONGEST: Final = 256
 
 LONGEST_TEXT: Final = 8_000
 
+ENDED: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+"""Statuses of a call that is over; before them come queued, initiated, ringing and in-progress."""
+
 _SID: Final = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _PARTY: Final = re.compile(r"[\x21-\x7e]*")
 """A number, or a `sip:` or `client:` address; `anonymous`, and nothing, are some as well."""

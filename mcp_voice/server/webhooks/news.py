@@ -24,7 +24,7 @@ from mcp_voice.carriers.twilio.callbacks import (
 from mcp_voice.core.events import AnsweredBy
 from mcp_voice.core.session import Entry, Session, change
 from mcp_voice.ports import Desk
-from mcp_voice.tools.telephony import UNDER_WAY, over
+from mcp_voice.tools.telephony import over
 
 Path: TypeAlias = Mapping[str, str]
 News: TypeAlias = CallStatus | Amd | StreamStatus | RecordingStatus | ConferenceEvent | Transcription
@@ -93,7 +93,7 @@ class Newsroom:
         """Follow a call; what is older than what is known changes nothing."""
         if news.sequence is not None and not self._newer(news.call_sid, news.sequence):
             return
-        if news.status not in UNDER_WAY:
+        if news.status in callbacks.ENDED:
             await over(self._desk, session, news.status)
         elif not session.closed:
             await _note(self._desk, session, "callStatus", {"status": news.status})

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 Path: TypeAlias = Mapping[str, str]
 
-OVER: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 TAKEN: Final = frozenset({"completed", "answered"})
 """How a `<Dial>` ends that somebody has answered."""
 
@@ -142,7 +141,7 @@ class Reception:
             return await self._recorded(session, form)
         if "SessionStatus" in form:
             await self._relayed(session, form)
-        if form.get("CallStatus") in OVER:
+        if form.get("CallStatus") in callbacks.ENDED:
             return document(hangup())
         await self._desk.switchboard.end(session.session_id, "connection_lost")  # it may not know yet
         session = await self._desk.store.load(session.session_id) or session
