@@ -39,6 +39,7 @@ PEOPLE: Final[Mapping[str, str]] = {
     "+12025550143": "sim:busy",
     "+12025550144": "sim:voicemail",
     "+12025550145": "sim:wrong_number",
+    "+12025550146": "sim:receptionist",
 }
 TABLE: Final = "Good evening. I would like a table for four, tomorrow at eight, in the name of Miller."
 
@@ -69,6 +70,14 @@ class Town:
             reply = await self.use("telephony.listen", sessionId=reply["sessionId"])
         return reply
 
+    async def until_heard(self, words: str, reply: dict[str, Any]) -> dict[str, Any]:
+        """Listen until they have said that."""
+        for _ in range(10):
+            if words in " ".join(each["text"] for each in reply["heard"]):
+                return reply
+            reply = await self.until_told("telephony.listen", sessionId=reply["sessionId"])
+        raise AssertionError(f"nobody said {words!r}: {reply}")
+
     async def log(self, session_id: str, *kinds: str) -> list[dict[str, Any]]:
         entries = await self.house.store.entries(session_id)
         return [{"kind": entry.kind, **entry.data} for entry in entries if entry.kind in kinds]
@@ -85,7 +94,7 @@ class Town:
 
 
 def who(number: str) -> Persona:
-    return cast(PEOPLE[number]).hastened(5)
+    return cast(PEOPLE[number]).hastened(10)
 
 
 @pytest.fixture
@@ -152,6 +161,46 @@ async def test_nobody_who_is_busy_is_talked_to(town: Town) -> None:
     reply = await town.until_told("telephony.call", to="+12025550143", opening=TABLE)
 
     assert (reply["outcome"], reply["ended"]) == ("hungUp", "busy")
+
+
+async def test_a_message_is_left_behind_the_beep(town: Town) -> None:
+    reply = await town.until_told(
+        "telephony.call", to="+12025550144", opening="Please call me back.", onVoicemail="leave"
+    )
+    [call] = town.calls
+    await town.over(call)
+
+    assert call.answered_by == "machine_start"
+    [said] = await town.log(reply["sessionId"], "agentSaid")
+    assert said["text"].endswith("Please call me back.")
+
+
+async def test_keys_are_pressed_by_the_carrier_and_the_call_comes_back(town: Town) -> None:
+    reply = await town.until_told("telephony.call", to="+12025550146")
+    reply = await town.until_heard("press two", reply)
+    reply = await town.until_told("telephony.press", sessionId=reply["sessionId"], digits="2")
+    reply = await town.until_heard("order", reply)
+    answered = await town.log(reply["sessionId"], "answered")
+    await town.use("telephony.hangup", sessionId=reply["sessionId"])
+    [call] = town.calls
+    await town.over(call)
+
+    assert len(answered) == 2
+    assert len({each["streamSid"] for each in answered}) == 2
+    assert town.network.account.alerts == []
+
+
+async def test_a_caller_is_handed_over_warmly(town: Town) -> None:
+    reply = await town.until_told("telephony.call", to="+12025550142", opening=TABLE)
+    gone = await town.use(
+        "telephony.transfer", sessionId=reply["sessionId"], target="+12025550145", type="warm",
+        whisper="Somebody wants a table.",
+    )  # fmt: skip
+    first, second = town.calls
+
+    assert gone["conferenceSid"].startswith("CF")
+    assert second.to == "+12025550145"
+    assert first.status == "in-progress"
 
 
 async def test_a_caller_is_handed_over(town: Town) -> None:

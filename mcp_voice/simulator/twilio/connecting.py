@@ -156,6 +156,8 @@ def stream_ended(
     stream = network.streams[stream_sid]
     call = network.calls[stream.call_sid]
     if stream.status != "in-progress":
+        if stream.both and persona is not None and not call.over and not call.parked:
+            network.come_back(call, persona)  # the call was taken from its stream, which has ended by now
         return
     stream.status = "stopped"
     if error is not None:

@@ -119,7 +119,11 @@ class Party:
 
     def resumed(self) -> Persona:
         """Return who it is now, for elsewhere: where it is, with what it knows, and said already."""
-        return resumed(self.persona, self.path, self._person.facts)
+        back = resumed(self.persona, self.path, self._person.facts)
+        if not self.saying or not self.path:
+            return back
+        here = self.path[-1]  # it was about to say something, and says it there
+        return back.model_copy(update={"states": {**back.states, here: self.persona.states[here]}})
 
     # ─── what is done to it ──────────────────────────────────────────────────
 

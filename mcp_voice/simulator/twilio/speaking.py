@@ -54,10 +54,10 @@ class Prompt(Doing):
     def _press(self, digits: str) -> float:
         wait = 0.0
         for digit in digits:
-            if digit not in "wW":
+            wait += WAIT if digit in "wW" else KEY
+            if digit not in "wW":  # a key is heard when it is let go
                 press = partial(self.network.press, self.call, digit)
                 self.timers.append(self.network.timers.after(wait, press))
-            wait += WAIT if digit in "wW" else KEY
         return wait
 
     def _play(self, loop: int, answer: "Answer") -> None:

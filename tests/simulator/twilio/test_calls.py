@@ -235,7 +235,7 @@ def test_a_person_who_hangs_up_ends_the_call() -> None:
     network.run(10)
 
     assert call.status == "completed"
-    assert call.ended == pytest.approx(1.05 + len("Wrong number.") / 15)
+    assert call.ended == pytest.approx(1.05 + len("Wrong number.") / 15, abs=0.01)
 
 
 def test_the_time_limit_ends_a_call() -> None:
