@@ -11,27 +11,30 @@ if TYPE_CHECKING:
 
 def abilities(settings: "Settings") -> list[Ability]:
     """Say what works, what is missing for more, and what this version cannot do."""
-    return [Ability("simulated calls", "ok"), *_incoming(settings), _outgoing(settings)]
+    return [Ability("simulated calls", "ok"), *_incoming(settings), *_outgoing(settings)]
 
 
 def _incoming(settings: "Settings") -> Iterator[Ability]:
-    what = "incoming Twilio calls"
     lacks = []
     if settings.twilio.auth_token is None:
         lacks.append("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
     if settings.public_url is None:
         lacks.append("MCP_VOICE_PUBLIC_URL to the https address by which Twilio reaches this server")
-    fix = f"Set {', and '.join(lacks)}, and start again." if lacks else None
-    yield Ability(what, "missing" if lacks else "ok", fix)
+    yield _ability("incoming Twilio calls", lacks)
 
 
-def _outgoing(settings: "Settings") -> Ability:
+def _outgoing(settings: "Settings") -> Iterator[Ability]:
     twilio, lacks = settings.twilio, []
-    if twilio.account_sid is None or (twilio.auth_token is None and twilio.api_key_secret is None):
+    secret = twilio.api_key_secret or twilio.auth_token
+    if twilio.account_sid is None or secret is None:
         lacks.append("TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN")
     if twilio.number is None:
         lacks.append("MCP_VOICE_TWILIO__NUMBER to a number of the account")
     if settings.public_url is None:
         lacks.append("MCP_VOICE_PUBLIC_URL to the https address by which Twilio reaches this server")
+    yield _ability("calls through Twilio", lacks)
+
+
+def _ability(what: str, lacks: list[str]) -> Ability:
     fix = f"Set {', and '.join(lacks)}, and start again." if lacks else None
-    return Ability("calling out through Twilio", "missing" if lacks else "ok", fix)
+    return Ability(what, "missing" if lacks else "ok", fix)
