@@ -192,8 +192,7 @@ async def assemble(
         )  # fmt: skip
         entrance = _entrance(settings, public_port)
         rest = await stack.enter_async_context(account(settings.twilio))
-        twilio = TwilioCarrier(rest, entrance, _line(settings.twilio))
-        carriers: dict[str, Carrier] = {"twilio": twilio}
+        carriers: dict[str, Carrier] = {"twilio": TwilioCarrier(rest, entrance, _line(settings.twilio))}
         desk = Desk(
             store=store,
             switchboard=calls,

@@ -9,7 +9,7 @@ from mcp_voice.core import ledger
 from mcp_voice.core.session import Session
 from mcp_voice.errors import NotFound, SessionClosed, VoiceError
 from mcp_voice.ports import Desk
-from mcp_voice.tools.session import expired, finish
+from mcp_voice.tools.named import expired, finish
 
 PROCESS_ENDED: Final = "process_ended"
 """The reason for closing a session whose stream ended with the process that had it."""

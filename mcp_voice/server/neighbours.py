@@ -18,7 +18,7 @@ from mcp_voice.core.session import Session
 from mcp_voice.errors import NotFound, SessionClosed, VoiceError
 from mcp_voice.ports import Desk
 from mcp_voice.server.sockets import PATHS
-from mcp_voice.tools.session import finish
+from mcp_voice.tools.named import finish
 
 if TYPE_CHECKING:
     from mcp_voice.simulator.people import Senses

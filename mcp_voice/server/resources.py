@@ -103,7 +103,7 @@ def about(session_id: str) -> Iterator[str]:
 
 async def listed(desk: "Desk") -> list[Described]:
     """List the sessions' list, and the newest live sessions."""
-    from mcp_voice.tools.session import expired
+    from mcp_voice.tools.named import expired
 
     live = await desk.store.find(live=True, limit=MOST_LISTED)
     return [LIST, *(_listed(session) for session in live if not expired(desk, session))]
@@ -154,7 +154,7 @@ async def _sessions(desk: "Desk") -> str:
     """Tell the live calls, as many as there is room for, and the newest others."""
     from pydantic_core import to_json
 
-    from mcp_voice.tools.session import expired
+    from mcp_voice.tools.named import expired
 
     live = await desk.store.find(live=True, limit=MOST_SESSIONS)
     over = await desk.store.find(live=False, limit=MOST_SESSIONS)
@@ -178,7 +178,7 @@ _SHOWN: Final = {
 
 
 async def _record(desk: "Desk", session_id: str) -> "Session":
-    from mcp_voice.tools.session import expired
+    from mcp_voice.tools.named import expired
 
     session = await desk.store.load(session_id)
     if session is None or expired(desk, session):

@@ -36,7 +36,8 @@ async def tunnelled(settings: Settings, port: int) -> AsyncIterator[Settings]:
     import ngrok
 
     try:
-        listener: Any = await ngrok.forward(f"127.0.0.1:{port}", authtoken_from_env=True)  # type: ignore[misc]
+        opened: Any = ngrok.forward(f"127.0.0.1:{port}", authtoken_from_env=True)
+        listener = await opened
     except ValueError as error:  # what its native half raises, whatever it was: a title, and more
         raise _failed(": ".join(map(str, error.args))) from None
     try:

@@ -8,7 +8,7 @@ session's log, followed by `telephony.wait`.
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import anyio
 from anyio import to_thread
@@ -38,22 +38,23 @@ class Failed(VoiceError):
 
 
 class Person:
-    """Whoever sits here: asked before a telephone rings. With `yes` they have answered already."""
+    """Whoever sits at `seat`: asked before a telephone rings. With `yes` they have answered already."""
 
     brings: tuple[str, Said] | None = None
 
-    def __init__(self, *, yes: bool) -> None:
+    def __init__(self, *, yes: bool, seat: TextIO | None = None) -> None:
         self._yes = yes
+        self._seat = seat or sys.stdin
 
     async def ask(self, question: str, token: str) -> Said | Result | None:
         """Return what they say; None where there is no terminal to ask them at."""
         if self._yes:
             return "accept"
-        if not sys.stdin.isatty():
+        if not self._seat.isatty():
             return None
         sys.stderr.write(f"{question}\n[y/N] ")
         sys.stderr.flush()
-        answer = await to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+        answer = await to_thread.run_sync(self._seat.readline, abandon_on_cancel=True)
         return "accept" if answer.strip().lower() in ("y", "yes") else "decline"
 
 

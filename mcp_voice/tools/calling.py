@@ -30,9 +30,9 @@ from mcp_voice.ports import Desk, Talk
 from mcp_voice.tools.catalogue import Arguments, tool
 from mcp_voice.tools.minding import Minder, put_in
 from mcp_voice.tools.mouths import Mouths
+from mcp_voice.tools.named import finish
 from mcp_voice.tools.openings import OnVoicemail, Opening, open_call
 from mcp_voice.tools.recording import may_record
-from mcp_voice.tools.session import finish
 from mcp_voice.tools.talking import voice_of
 from mcp_voice.tools.waiting import LONGEST, Reply, wait
 

@@ -15,8 +15,8 @@ from mcp_voice.tools.calling import Dialling
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
 from mcp_voice.tools.gates import admitted
 from mcp_voice.tools.minding import Minder
+from mcp_voice.tools.named import finish
 from mcp_voice.tools.openings import Opening, open_call
-from mcp_voice.tools.session import finish
 from mcp_voice.tools.telephony import dialable
 from mcp_voice.tools.waiting import LONGEST, OneOf, Reply, Waiting, conversation, record, reply, talk_of, wait
 

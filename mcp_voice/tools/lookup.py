@@ -10,7 +10,7 @@ from mcp_voice.core.finding import Found
 from mcp_voice.core.session import Direction, Status
 from mcp_voice.ports import Desk
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
-from mcp_voice.tools.session import expired
+from mcp_voice.tools.named import expired
 
 MOST: Final = 20
 

@@ -15,7 +15,7 @@ from mcp_voice.core.twiml import Mode, stream_twiml
 from mcp_voice.errors import Invalid
 from mcp_voice.ports import Desk
 from mcp_voice.tools.catalogue import Arguments, tool
-from mcp_voice.tools.session import SessionId
+from mcp_voice.tools.named import SessionId
 from mcp_voice.tools.telephony import TwiML
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from mcp_voice.ports import Desk, LiveCall, VoiceConfig
 from mcp_voice.tools.catalogue import Answer, Arguments, tool
 from mcp_voice.tools.gates import admitted
 from mcp_voice.tools.mouths import Mouths
-from mcp_voice.tools.session import CallSid, Named, Reason, find, finish
+from mcp_voice.tools.named import CallSid, Named, Reason, find, finish
 from mcp_voice.tools.standing import Standing, stands
 from mcp_voice.tools.waiting import NEXT_STEP
 

@@ -1,13 +1,13 @@
 """Calls held from a terminal: the real house, and simulated people who are told what is said."""
 
 from collections.abc import AsyncIterator, Callable
+from io import StringIO
 from typing import Any
 
 import pytest
 
 from mcp_voice.errors import VoiceError
 from mcp_voice.server.assembly import House
-from mcp_voice.terminal import talk
 from mcp_voice.terminal.talk import Person, Terminal, shown
 from tests.e2e.parrot import Parrot
 from tests.e2e.rehearsing import a_house_of_parrots
@@ -77,21 +77,13 @@ async def test_a_call_that_cannot_be_placed_says_why(house: House) -> None:
         await terminal.call({"to": "sim:nobody"})
 
 
-async def test_somebody_is_asked_before_a_telephone_rings(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Seat:
-        def __init__(self, answer: str, *, terminal: bool = True) -> None:
-            self.answer, self.terminal = answer, terminal
-
+async def test_somebody_is_asked_before_a_telephone_rings() -> None:
+    class Seat(StringIO):
         def isatty(self) -> bool:
-            return self.terminal
+            return True
 
-        def readline(self) -> str:
-            return self.answer
-
-    said = []
-    for seat in (Seat("y\n"), Seat("n\n"), Seat("\n"), Seat("y\n", terminal=False)):
-        monkeypatch.setattr(talk.sys, "stdin", seat)
-        said.append(await Person(yes=False).ask("Dial?", "t"))
+    seats = [Seat("y\n"), Seat("n\n"), Seat("\n"), StringIO("y\n")]
+    said = [await Person(yes=False, seat=seat).ask("Dial?", "t") for seat in seats]
 
     assert said == ["accept", "decline", "decline", None]
     assert await Person(yes=True).ask("Dial?", "t") == "accept"
