@@ -37,7 +37,7 @@ examples:
   mcp-voice serve                                   for agents and callers of this machine
   MCP_VOICE_PUBLIC_URL=https://voice.example.com TWILIO_AUTH_TOKEN=… mcp-voice serve
                                                     behind a tunnel to port 8765, for Twilio
-  TWILIO_AUTH_TOKEN=… NGROK_AUTHTOKEN=… mcp-voice serve --tunnel ngrok
+  TWILIO_AUTH_TOKEN=… mcp-voice serve --tunnel ngrok
                                                     the same, and the tunnel too
   mcp-voice serve --public-port 0 --private-port 0  on two free ports
 

@@ -69,7 +69,7 @@ async def test_the_store_is_opened(store: str, state: str, tmp_path: Path) -> No
 
 
 def test_what_is_wrong_is_the_exit_status(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_logs: None
 ) -> None:
     (tmp_path / "calls.db").mkdir()
     for name, value in {"STORE": f"sqlite:///{tmp_path}/calls.db", "SPEECH__TTS": "nobody"}.items():

@@ -76,7 +76,7 @@ async def a_street(folder: Path, gate: OpenGate | None = None) -> AsyncIterator[
         url = f"ws://127.0.0.1:{port_of(bound)}/twilio/relay"
         endpoint = Endpoint(office.calls, RelayWire, office.desk.counts)
         app = http.public_app([WebSocketRoute("/twilio/relay", endpoint)], lambda: False)
-        neighbours = Neighbours(office.desk, url.replace("relay", "media"), folders=[folder])
+        neighbours = Neighbours(office.desk, url.removesuffix("/twilio/relay"), folders=[folder])
         office.desk.carriers = Exchange(
             {"simulator": SimulatedCarrier(office.calls, neighbours.ring, neighbours.vocabulary)}
         )
@@ -289,8 +289,8 @@ async def test_a_house_lets_relays_in_that_are_signed_and_no_others(tmp_path: Pa
         twilio__auth_token="secret-of-this-test", public_url="https://voice.example.com",
         simulator__personas=tmp_path,
     )  # fmt: skip
-    async with at_home(given) as (house, _, public):
-        session = begin("CApending", SessionConfig(), utc_now(), direction="outbound", to="sim:butcher")
+    async with at_home(given) as (house, public, _):
+        session = begin("dial_1", SessionConfig(), utc_now(), direction="outbound", to="sim:butcher")
         await house.store.add(session.model_copy(update=carried(session, "relay")))
 
         dialled = await house.store.load(session.session_id)

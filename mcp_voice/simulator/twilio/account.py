@@ -1,9 +1,11 @@
 """One account on a telephone network, made from Twilio's documentation.
 
+    >>> from mcp_voice.simulator.casting import cast
+    >>> from mcp_voice.simulator.twilio import calls
     >>> account = Account("AC" + "0" * 32, who=lambda number: cast("restaurant"), numbers=["+12025550100"])
     >>> call = calls.dial(account, {"To": "+12025550142", "From": "+12025550100", "Twiml": "<Response/>"})
     >>> call.status, account.advance(3.0), call.status
-    ('queued', None, 'in-progress')
+    ('queued', None, 'completed')
 
 It is a machine: it reads no clock and opens no socket. `advance` tells it the
 time, in seconds since the epoch; what it wants done is in `take`; `wakes_at` is

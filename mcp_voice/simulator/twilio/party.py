@@ -3,6 +3,7 @@
 It speaks at the pace of speech, so what it says takes its time, and can be cut
 off in the middle.
 
+    >>> from mcp_voice.simulator.casting import cast
     >>> party = Party(cast("restaurant"), now=0.0)
     >>> party.tick(0.6)
     [Begins(text='Golden Lion, good evening. How can I help you?')]

@@ -4,7 +4,8 @@ A talk reads no clock. Tokens are spoken at the pace of speech, in the order in
 which they came, so at any time it is known how much of them has been heard; a
 person who begins to speak meanwhile cuts them off, if they may be cut off.
 
-    >>> talk = Talk(Party(somebody, 0.0), {"welcomeGreeting": "Hello."}, SETUP, now=0.0)
+    >>> from mcp_voice.simulator.casting import cast
+    >>> talk = Talk(Party(cast("restaurant"), 0.0), {"welcomeGreeting": "Hello."}, {}, now=0.0)
     >>> talk.receive('{"type": "text", "token": "Good ", "last": false}', now=1.0)
     []
 
