@@ -27,7 +27,7 @@ WANTED: Final = {
 }
 """What a booking needs: how it is asked for, and how it is understood."""
 
-ENOUGH: Final = 5
+ENOUGH: Final = 20
 """Errors, one after the other, after which there is no use in going on."""
 
 Answer = Mapping[str, Any]
